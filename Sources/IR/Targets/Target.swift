@@ -1,0 +1,77 @@
+/// A machine as data: what the compiler may assume, and how the C for it is spelled.
+///
+/// A target is one file that makes one value and one line in `Target.all`.
+public struct Target: Sendable {
+  /// An instruction of the machine: how C spells it, what it means, and what types it takes.
+  public struct Instruction: Sendable {
+    /// C with `{0}`, `{1}`, ... for the operands.
+    public var spelling: String
+    public var operands: [LoopType]
+    public var result: LoopType
+    /// The meaning: parameters are the operand names `a0`, `a1`, ..., the value is the result.
+    public var semantics: LoopValue
+
+    public init(spelling: String, operands: [LoopType], result: LoopType, semantics: LoopValue) {
+      self.spelling = spelling
+      self.operands = operands
+      self.result = result
+      self.semantics = semantics
+    }
+  }
+
+  public struct Cache: Hashable, Sendable {
+    /// Bytes.
+    public var l1: Int
+    /// Bytes.
+    public var l2: Int
+
+    public init(l1: Int, l2: Int) {
+      self.l1 = l1
+      self.l2 = l2
+    }
+  }
+
+  public var name: String
+  public var summary: String
+  /// float32 lanes of a vector; 1 where kernels are scalar.
+  public var lanes: Int
+  /// Vector registers the kernels may count on.
+  public var registers: Int
+  public var cache: Cache
+  /// False: `fma` is a multiply and an add, each rounded.
+  public var fusesMultiplyAdd: Bool
+  /// Flags for GCC and Clang, beyond the ones every target gets.
+  public var compilerFlags: [String]
+  /// The C standard the code is written in: "c99".
+  public var standard: String
+  /// Names of the CPU features the code needs, as /proc/cpuinfo spells them.
+  public var cpuFeatures: [String]
+  /// Headers to include for the spellings.
+  public var headers: [String]
+  /// C names of vector and mask types by loop type.
+  public var typeNames: [LoopType: String]
+  /// How C spells a loop operation, by key ("add.f32", "load.f32", ...; see `docs/AddATarget.md`); `{0}`, `{1}` are operands.
+  public var spellings: [String: String]
+  public var instructions: [String: Instruction]
+
+  public init(
+    name: String, summary: String, lanes: Int, registers: Int, cache: Cache, fusesMultiplyAdd: Bool,
+    compilerFlags: [String], standard: String = "c99", cpuFeatures: [String] = [], headers: [String] = [],
+    typeNames: [LoopType: String] = [:], spellings: [String: String] = [:],
+    instructions: [String: Instruction] = [:]
+  ) {
+    self.name = name
+    self.summary = summary
+    self.lanes = lanes
+    self.registers = registers
+    self.cache = cache
+    self.fusesMultiplyAdd = fusesMultiplyAdd
+    self.compilerFlags = compilerFlags
+    self.standard = standard
+    self.cpuFeatures = cpuFeatures
+    self.headers = headers
+    self.typeNames = typeNames
+    self.spellings = spellings
+    self.instructions = instructions
+  }
+}
