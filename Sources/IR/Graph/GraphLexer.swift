@@ -111,7 +111,8 @@ struct GraphLexer {
       if word == "inf" { return GraphToken(kind: .float(-.infinity), location: start) }
       throw Diagnostic("'-\(word)' is not a number", at: start)
     }
-    for pair in ["->", ".."] where peek(1) != nil && String(text[position...(position + 1)].map(Character.init)) == pair {
+    for pair in ["->", ".."] where peek(1) != nil && String(text[position...(position + 1)].map(Character.init)) == pair
+    {
       advance()
       advance()
       return GraphToken(kind: .punctuation(pair), location: start)
