@@ -27,10 +27,21 @@ extension LoopStatement: CustomStringConvertible {
 
   /// The first line only, as messages about a place in a program quote it.
   var headline: String {
-    let lines = description.split(separator: "\n", maxSplits: 1)
-    guard var line = lines.first.map(String.init) else { return "" }
+    var line = withoutBlocks.description.split(separator: "\n").first.map(String.init) ?? ""
     if line.hasSuffix(" {") { line.removeLast(2) }
     return line.count > 90 ? line.prefix(87) + "..." : line
+  }
+
+  private var withoutBlocks: LoopStatement {
+    switch self {
+    case .forLoop(let name, let from, let to, let step, let order, _):
+      .forLoop(name, from: from, to: to, step: step, order: order, [])
+    case .forWhile(let name, let maximum, let condition, _): .forWhile(name, maximum: maximum, condition: condition, [])
+    case .ifIndex(let comparisons, _, _): .ifIndex(comparisons, then: [], else: [])
+    case .ifValue(let value, _, _): .ifValue(value, then: [], else: [])
+    case .layer(let name, _): .layer(name, [])
+    case .letValue, .letIndex, .register, .assign, .store, .prefetch, .call: self
+    }
   }
 }
 
