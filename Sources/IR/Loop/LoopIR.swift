@@ -155,7 +155,7 @@ public indirect enum LoopValue: Hashable, Sendable {
   case element(String, LoopIndex)
   /// `lanes` consecutive elements; masked-off lanes are not touched and read zero: `load f32x8 p[i] mask m`.
   case load(buffer: String, LoopIndex, LoopType, mask: LoopValue?)
-  /// A scalar in every lane: `splat f32x8 v`.
+  /// A scalar in every lane: `splat 8 v`.
   case splat(LoopValue, lanes: Int)
   /// An index as an integer value; lane l holds index + l where `step` is 1, the index itself where it is 0:
   /// `index i32 i`, `iota i32x8 i`.
@@ -174,7 +174,7 @@ public indirect enum LoopValue: Hashable, Sendable {
   case convert(LoopValue, LoopType, saturating: Bool)
   /// The same bits as another type of the same size: `bits i32x8 v`.
   case reinterpret(LoopValue, LoopType)
-  /// Static lane choice from one vector or from the concatenation of two: `shuffle [1, 0] a b`.
+  /// Static lane choice from one vector or from the concatenation of two: `shuffle [1, 0](a, b)`.
   case shuffle(LoopValue, LoopValue?, [Int])
   /// Dynamic lane choice: `permute(v, indices)`, indices modulo the lane count.
   case permute(LoopValue, LoopValue)

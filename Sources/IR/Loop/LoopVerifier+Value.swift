@@ -1,0 +1,120 @@
+// Values and accesses: types first, then every load and gather inside, then what integers can be.
+
+extension LoopVerifier {
+  /// Checks `value` and everything in it; its type, or nil after reporting.
+  @discardableResult
+  mutating func verify(_ value: LoopValue, in place: LoopPlace) -> LoopType? {
+    var type: LoopType?
+    guard reporting({ type = try place.scope.type(of: value) }) else { return nil }
+    verifyAccesses(of: value, in: place)
+    return type
+  }
+
+  /// Checks `value` and that it is a `type`.
+  @discardableResult
+  mutating func verify(_ value: LoopValue, is type: LoopType, what: String, in place: LoopPlace) -> Bool {
+    guard let found = verify(value, in: place) else { return false }
+    if found != type { report("\(what) is a \(type), the value is a \(found)") }
+    return found == type
+  }
+
+  @discardableResult
+  mutating func verify(_ index: LoopIndex, in place: LoopPlace) -> Bool {
+    reporting { try place.scope.check(index) }
+  }
+
+  /// Checks what integers `value` can be.
+  mutating func verify(_ value: LoopValue, staysIn range: IndexRange?, what: String, in place: LoopPlace) {
+    guard let range, !place.analysis.isUnreachable, let found = place.range(of: value) else { return }
+    if !range.contains(found) {
+      report("\(what) holds \(range.low)..\(range.high), and the value can be \(found.low)..\(found.high)")
+    }
+  }
+
+  private mutating func verifyAccesses(of value: LoopValue, in place: LoopPlace) {
+    for operand in value.operands { verifyAccesses(of: operand, in: place) }
+    switch value {
+    case .load(let buffer, let index, let type, let mask):
+      guard let view = readable(buffer, in: place) else { return }
+      verifyAccess(to: view, called: buffer, at: index, lanes: type.lanes, mask: mask, verb: "loads", in: place)
+    case .gather(let buffer, let offsets, _, mask: _):
+      guard let view = readable(buffer, in: place), let range = place.range(of: offsets) else { return }
+      if !place.analysis.isUnreachable, !IndexRange(0, view.count - 1).contains(range) {
+        report("gathers from \(buffer) at \(range.low)..\(range.high), outside its 0..\(view.count - 1)")
+      }
+    case .element(let name, let index):
+      if case .register(_, count: let count?) = place.scope.names[name] {
+        verifyElement(index, of: name, count: count, in: place)
+      }
+    case .binary(let operation, _, let b):
+      guard operation == .shiftLeft || operation == .shiftRight,
+        let bits = (try? place.scope.type(of: b).element).map({ 8 * $0.byteCount }), let range = place.range(of: b)
+      else { return }
+      if !IndexRange(0, bits - 1).contains(range) {
+        report("shifts by \(range.low)..\(range.high) bits; 0..\(bits - 1) can be")
+      }
+    case .constant, .variable, .splat, .index, .firstLanes, .unary, .fma, .compare, .select, .convert, .reinterpret,
+      .shuffle, .permute, .reduce, .instruction:
+      break
+    }
+  }
+
+  private mutating func readable(_ buffer: String, in place: LoopPlace) -> LoopView? {
+    guard let view = place.views[buffer] else {
+      report("no buffer is called \(buffer)")
+      return nil
+    }
+    if !view.isReadable { report("\(buffer) is an out parameter and is read; inout would allow it") }
+    return view
+  }
+
+  mutating func verifyElement(_ index: LoopIndex, of name: String, count: Int, in place: LoopPlace) {
+    guard verify(index, in: place), let form = place.form(of: index) else { return }
+    if !place.analysis.proves(form, in: 0...max(count - 1, 0)) {
+      report("\(name)[\(index)] may not exist: \(describe(form, in: place)), and \(name) has \(count) elements")
+    }
+  }
+
+  /// Proves index, ..., index + lanes - 1 inside the view.
+  mutating func verifyAccess(
+    to view: LoopView, called name: String, at index: LoopIndex, lanes: Int, mask: LoopValue?, verb: String,
+    in place: LoopPlace
+  ) {
+    guard verify(index, in: place), let form = place.form(of: index) else { return }
+    let room = AffineIndex(view.count) - form
+    let start = place.analysis.proves(nonNegative: form)
+    var end = place.analysis.proves(nonNegative: room - lanes)
+    if !end, let touched = place.touchedLanes(mask) { end = place.analysis.proves(nonNegative: room - touched) }
+    if start && end { return }
+    let width = lanes == 1 ? "" : " for \(lanes) lanes"
+    report(
+      "\(verb) \(name)[\(index)]\(width), not proved inside its \(view.count) elements",
+      notes: [
+        describe(form, in: place),
+        start ? "the end may lie outside; a guard or a lanemask could say otherwise" : "the start may be negative",
+      ])
+  }
+
+  func describe(_ form: AffineIndex, in place: LoopPlace) -> String {
+    let range = place.analysis.range(of: form)
+    return range.isFinite ? "the index can be \(range.low)..\(range.high)" : "the index has no finite range"
+  }
+}
+
+extension LoopValue {
+  /// The values it is computed from, masks included.
+  var operands: [LoopValue] {
+    switch self {
+    case .constant, .variable, .element, .index, .firstLanes: []
+    case .load(buffer: _, _, _, let mask): mask.map { [$0] } ?? []
+    case .splat(let a, lanes: _), .unary(_, let a), .convert(let a, _, saturating: _), .reinterpret(let a, _),
+      .reduce(_, let a):
+      [a]
+    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b): [a, b]
+    case .fma(let a, let b, let c), .select(let a, let b, let c): [a, b, c]
+    case .shuffle(let a, let b, _): b.map { [a, $0] } ?? [a]
+    case .gather(buffer: _, let offsets, _, let mask): mask.map { [offsets, $0] } ?? [offsets]
+    case .instruction(_, let operands): operands
+    }
+  }
+}

@@ -1,0 +1,262 @@
+// Proves a loop program safe before any C exists. What holds of a program it accepts:
+//
+// Names
+//  1. Names are identifiers and no words of the language; buffers, functions and parameters are named once; a local
+//     name is not that of a buffer or of anything else in scope. What a statement mentions is defined before it.
+//  2. A function sees its parameters and nothing else. Calls do not recurse, directly or around a corner.
+// Types
+//  3. Every value has a type (see `LoopValue+Type.swift`); masks have as many lanes as what they mask; conditions are
+//     one-lane masks; elements stored and assigned are those of their buffer or register.
+//  4. `let`s, indices, `in` views, inputs and weights are never written; `out` views are never read.
+// Bounds
+//  5. Each load, store, gather and prefetch lies inside its buffer or view. Only the first n lanes count where the mask
+//     is `lanemask n`; any other mask counts as full.
+//  6. Each element of a register array exists.
+//  7. Loops have finite bounds and a positive step, unrolled loops a constant number of rounds, and `while` loops a
+//     maximum; shifts move by less than the type's bits.
+// Calls
+//  8. A function is proved for every call its declaration allows; each call is proved allowed: index arguments in their
+//     range, views large enough inside the caller's, of the same element, access rights and ranges of elements.
+//  9. Where a call writes one view, no other argument overlaps it, with one exception: the very same view, declared
+//     with the same count, may be passed twice to a function without calls and parallel loops, since element-wise
+//     kernels run in place. (So C for a view parameter must not say `restrict`.)
+// Ranges
+// 10. Integers stored into a buffer or assigned to a register that declares a range stay in it; an index out of data
+//     stays in the range of its `let`; weights that are at hand are looked at. Inputs declare no range: nobody proves it.
+// Parallel loops
+// 11. No round of a parallel loop touches an element that another round writes (see `LoopRaces.swift`); calls inside are
+//     followed with their arguments put in. Scratch is exempt: each worker has its own.
+// 12. A round assigns no register from outside the loop; parallel loops are not nested, not through calls either.
+//
+// Not proved: that a temporary is written before it is read (a ranged one must at least be stored to somewhere), that
+// conversions from floats fit, or anything about the values of floats. Running with poisoned memory looks for the first.
+
+extension LoopProgram {
+  /// Throws a `DiagnosticList` of everything in the program that cannot be proved safe.
+  public func verify(target: Target) throws {
+    var verifier = LoopVerifier(program: self, target: target)
+    verifier.verify()
+    try DiagnosticList(verifier.diagnostics).throwIfAny()
+  }
+}
+
+struct LoopVerifier {
+  let program: LoopProgram
+  let target: Target
+  let functions: [String: LoopFunction]
+  /// Functions that contain a parallel loop, or call one that does.
+  let parallelFunctions: Set<String>
+  let atoms = IndexAtoms()
+  private(set) var diagnostics: [Diagnostic] = []
+  /// The function, or another part of the program, at hand.
+  var unit = ""
+  /// The statements around the one at hand, and it.
+  var path: [LoopStatement] = []
+
+  init(program: LoopProgram, target: Target) {
+    self.program = program
+    self.target = target
+    functions = Dictionary(program.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var parallel: Set<String> = []
+    var count = -1
+    while count != parallel.count {
+      count = parallel.count
+      for function in program.functions where function.body.containsParallelLoop(orCallTo: parallel) {
+        parallel.insert(function.name)
+      }
+    }
+    parallelFunctions = parallel
+  }
+
+  /// Notes a mistake at the statement at hand.
+  mutating func report(_ message: String, notes: [String] = []) {
+    let place = ([unit] + path.map(\.headline)).joined(separator: " / ")
+    diagnostics.append(Diagnostic(message, at: .init(file: place), notes: notes))
+  }
+
+  /// Runs `body`, turning what it throws into a note.
+  mutating func reporting(_ body: () throws -> Void) -> Bool {
+    do {
+      try body()
+      return true
+    } catch let diagnostic as Diagnostic {
+      report(diagnostic.message, notes: diagnostic.notes)
+    } catch {
+      report("\(error)")
+    }
+    return false
+  }
+
+  mutating func verify() {
+    unit = "program \(program.name)"
+    verifyNames()
+    for buffer in program.buffers { verify(buffer) }
+    verifyRangedBuffersAreWritten()
+    let isAcyclic = verifyCalls()
+    for function in program.functions {
+      unit = "func \(function.name)"
+      verifyParameters(of: function)
+      guard isAcyclic else { continue }
+      var place = LoopPlace(bodyOf: function, target: target, atoms: atoms)
+      verify(function.body, in: &place, around: LoopSurroundings())
+    }
+    unit = "entry"
+    guard isAcyclic else { return }
+    var place = LoopPlace(entryOf: program, target: target, atoms: atoms)
+    verify(program.entry, in: &place, around: LoopSurroundings())
+  }
+
+  // MARK: declarations
+
+  mutating func verify(name: String) {
+    let bytes = Array(name.utf8)
+    let isLetter = { (byte: UInt8) in UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || byte == UInt8(ascii: "_") }
+    let isIdentifier =
+      bytes.first.map(isLetter) == true
+      && bytes.allSatisfy { isLetter($0) || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+    if !isIdentifier { report("'\(name)' is not a name: letters, digits and _, not beginning with a digit") }
+    if LoopParser.reserved.contains(name) { report("'\(name)' is a word of the language and cannot be a name") }
+  }
+
+  private mutating func verifyNames() {
+    var seen: Set<String> = []
+    verify(name: program.name)
+    for name in program.buffers.map(\.name) + program.functions.map(\.name) {
+      verify(name: name)
+      if !seen.insert(name).inserted { report("\(name) is declared twice") }
+    }
+  }
+
+  private mutating func verify(_ buffer: LoopBuffer) {
+    if buffer.count < 1 || buffer.count > IndexRange.limit / 64 {
+      report("buffer \(buffer.name) has \(buffer.count) elements; one is the least")
+    }
+    if buffer.alignment < 1 || buffer.alignment.nonzeroBitCount != 1 {
+      report("buffer \(buffer.name) is aligned to \(buffer.alignment) bytes, not a power of two")
+    }
+    verify(range: buffer.range, of: buffer.element, what: "buffer \(buffer.name)")
+    if buffer.storage == .input, buffer.range != nil {
+      report("input \(buffer.name) declares a range nobody proves; clamp what is loaded with min and max instead")
+    }
+    if let bytes = program.constants[buffer.name] { verify(bytes, in: buffer) }
+  }
+
+  mutating func verify(range: ClosedRange<Int>?, of element: ElementType?, what: String) {
+    guard let range else { return }
+    guard let all = element?.integerRange else {
+      return report("\(what) declares a range, which only integers have")
+    }
+    if !(all.contains(range.lowerBound) && all.contains(range.upperBound)) {
+      report("\(what) declares the range \(range.lowerBound)..\(range.upperBound), outside its type's")
+    }
+  }
+
+  private mutating func verify(_ bytes: [UInt8], in buffer: LoopBuffer) {
+    if buffer.storage != .weights { report("\(buffer.name) has constant contents but is no weights buffer") }
+    if bytes.count != buffer.byteCount {
+      return report("weights \(buffer.name) take \(buffer.byteCount) bytes, found \(bytes.count)")
+    }
+    guard let range = buffer.range, buffer.element.integerRange != nil else { return }
+    let size = buffer.element.byteCount
+    let isSigned = buffer.element.integerRange.map { $0.lowerBound < 0 } == true
+    for index in 0..<buffer.count {
+      var bits: UInt64 = 0
+      for byte in 0..<size { bits |= UInt64(bytes[index * size + byte]) << UInt64(8 * byte) }
+      let shift = UInt64(64 - 8 * size)
+      let value = isSigned ? Int(Int64(bitPattern: bits << shift) >> Int64(shift)) : Int(clamping: bits)
+      if !range.contains(value) {
+        return report(
+          "weights \(buffer.name)[\(index)] is \(value), outside its range \(range.lowerBound)..\(range.upperBound)")
+      }
+    }
+  }
+
+  private mutating func verifyParameters(of function: LoopFunction) {
+    var seen: Set<String> = []
+    for parameter in function.parameters {
+      verify(name: parameter.name)
+      if !seen.insert(parameter.name).inserted { report("parameter \(parameter.name) is declared twice") }
+      if case .view(_, let element, let count, let range) = parameter.kind {
+        if count < 1 { report("parameter \(parameter.name) has \(count) elements; one is the least") }
+        verify(range: range, of: element, what: "parameter \(parameter.name)")
+      }
+    }
+  }
+
+  /// A temporary that promises a range of values has to get them from somewhere.
+  private mutating func verifyRangedBuffersAreWritten() {
+    let written = Set(program.entry.flatMap { $0.buffersWritten(functions) })
+    for buffer in program.buffers where buffer.range != nil && !written.contains(buffer.name) {
+      switch buffer.storage {
+      case .arena, .scratch: report("\(buffer.name) declares a range but nothing is ever stored to it")
+      case .input, .output, .weights: break
+      }
+    }
+  }
+
+  /// Every called function exists and none calls itself; false where following calls would not end.
+  private mutating func verifyCalls() -> Bool {
+    var finished: Set<String> = []
+    var active: [String] = []
+    var isAcyclic = true
+    func visit(_ name: String, _ report: (String) -> Void) {
+      if let start = active.firstIndex(of: name) {
+        isAcyclic = false
+        return report("calls recurse: \((active[start...] + [name]).joined(separator: " -> "))")
+      }
+      guard !finished.contains(name), let function = functions[name] else { return }
+      active.append(name)
+      for callee in function.body.flatMap(\.callees) { visit(callee, report) }
+      active.removeLast()
+      finished.insert(name)
+    }
+    var messages: [String] = []
+    for function in program.functions { visit(function.name) { messages.append($0) } }
+    for message in messages { report(message) }
+    return isAcyclic
+  }
+}
+
+extension LoopStatement {
+  /// The blocks inside.
+  var blocks: [[LoopStatement]] {
+    switch self {
+    case .forLoop(_, from: _, to: _, step: _, order: _, let body): [body]
+    case .forWhile(_, maximum: _, condition: _, let body), .layer(_, let body): [body]
+    case .ifIndex(_, let then, let otherwise), .ifValue(_, let then, let otherwise): [then, otherwise]
+    case .letValue, .letIndex, .register, .assign, .store, .prefetch, .call: []
+    }
+  }
+
+  /// Names of the functions called here and inside, in order, repeats and all.
+  var callees: [String] {
+    if case .call(let name, _) = self { return [name] }
+    return blocks.flatMap { $0.flatMap(\.callees) }
+  }
+
+  /// Buffers stored to here and inside; views that calls may write included.
+  fileprivate func buffersWritten(_ functions: [String: LoopFunction]) -> [String] {
+    switch self {
+    case .store(let buffer, _, _, mask: _): return [buffer]
+    case .call(let name, let arguments):
+      return zip(functions[name]?.parameters ?? [], arguments).compactMap { parameter, argument in
+        guard case .view(let access, _, count: _, range: _) = parameter.kind, access != .read,
+          case .view(let buffer, _) = argument
+        else { return nil }
+        return buffer
+      }
+    case .forLoop, .forWhile, .ifIndex, .ifValue, .letValue, .letIndex, .register, .assign, .prefetch, .layer:
+      return blocks.flatMap { $0.flatMap { $0.buffersWritten(functions) } }
+    }
+  }
+}
+
+extension [LoopStatement] {
+  func containsParallelLoop(orCallTo parallel: Set<String>) -> Bool {
+    contains { statement in
+      if case .forLoop(_, from: _, to: _, step: _, order: .parallel, _) = statement { return true }
+      if case .call(let name, _) = statement { return parallel.contains(name) }
+      return statement.blocks.contains { $0.containsParallelLoop(orCallTo: parallel) }
+    }
+  }
+}
