@@ -82,7 +82,7 @@ struct CFunction: Hashable, Sendable {
   var comment: String?
 }
 
-indirect enum CDeclaration: Hashable, Sendable {
+indirect enum CDeclaration: Sendable {
   case comment(String)
   case include(String, system: Bool)
   case define(String, String)
@@ -97,8 +97,6 @@ indirect enum CDeclaration: Hashable, Sendable {
   case verbatim(String)
   case blank
 
-  static func == (a: CDeclaration, b: CDeclaration) -> Bool { CPrinter.print([a]) == CPrinter.print([b]) }
-  func hash(into hasher: inout Hasher) { hasher.combine(CPrinter.print([self])) }
 }
 
 /// A member of a structure: a value, or a pointer to a function.
