@@ -110,10 +110,12 @@ struct LoopVerifier {
 
   mutating func verify(name: String) {
     let bytes = Array(name.utf8)
-    let isLetter = { (byte: UInt8) in UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || byte == UInt8(ascii: "_") }
+    func isLetter(_ byte: UInt8) -> Bool {
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_")
+    }
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
     let isIdentifier =
-      bytes.first.map(isLetter) == true
-      && bytes.allSatisfy { isLetter($0) || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+      bytes.first.map(isLetter) == true && bytes.allSatisfy { isLetter($0) || digits.contains($0) }
     if !isIdentifier { report("'\(name)' is not a name: letters, digits and _, not beginning with a digit") }
     if LoopParser.reserved.contains(name) { report("'\(name)' is a word of the language and cannot be a name") }
   }
