@@ -43,6 +43,9 @@ public struct AttributeReader {
     return converted
   }
 
+  /// Whether an optional attribute is there to be read.
+  public func has(_ name: String) -> Bool { remaining[name] != nil }
+
   public mutating func bool(_ name: String, default fallback: Bool? = nil) throws -> Bool {
     try take(name, default: fallback, expected: "true or false") { if case .bool(let value) = $0 { value } else { nil } }
   }
