@@ -61,7 +61,9 @@ import Testing
       try file.write(to: path)
       #expect(try readFile(path) == bytes)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["w.safetensors"])
-      #expect(message { try file.write(to: "\(folder)/absent/w") } == "cannot write \(folder)/absent/w: No such file or directory")
+      #expect(
+        message { try file.write(to: "\(folder)/absent/w") }
+          == "cannot write \(folder)/absent/w: No such file or directory")
       #expect(message { try file.write(to: folder) } == "cannot write \(folder): it is a directory")
     }
   }
@@ -91,7 +93,8 @@ import Testing
     #expect(
       message { try Safetensors(bytes: huge, file: "w") }
         == "w: not a safetensors file: a header of 18446744073709551615 bytes, where at most 100000000 are allowed")
-    #expect(problem("hello", data: 0) == "w.safetensors: the safetensors header is not JSON: expected a value at byte 0")
+    #expect(
+      problem("hello", data: 0) == "w.safetensors: the safetensors header is not JSON: expected a value at byte 0")
     #expect(problem("[]", data: 0) == "w.safetensors: the safetensors header is not a JSON object")
     let good = #""dtype":"F32","shape":[1]"#
     #expect(
@@ -103,7 +106,8 @@ import Testing
     #expect(
       problem(#"{"a":{\#(good),"data_offsets":[0,4]},"b":{\#(good),"data_offsets":[5,9]}}"#, data: 9)
         == "w.safetensors: tensor 'b' starts at data byte 5, after a hole from 4")
-    #expect(problem(#"{"a":{\#(good),"data_offsets":[0,4]}}"#, data: 7) == "w.safetensors: 3 bytes follow the last tensor")
+    #expect(
+      problem(#"{"a":{\#(good),"data_offsets":[0,4]}}"#, data: 7) == "w.safetensors: 3 bytes follow the last tensor")
     #expect(
       problem(#"{"a":{\#(good),"data_offsets":[0,8]}}"#, data: 8)
         == "w.safetensors: tensor 'a': F32 of shape [1] does not take the 8 bytes it is given")

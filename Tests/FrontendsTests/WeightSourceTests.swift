@@ -82,7 +82,8 @@ import Testing
     #expect(message { try WeightSource.file("/").load(entries, model: "m") } == "cannot read /: it is a directory")
     try withTemporaryFolder { folder in
       try writeFileAtomically([0x50, 0x4B, 3, 4, 0], to: "\(folder)/w.pth")
-      #expect(message { try WeightSource.file("\(folder)/w.pth").load(entries, model: "m") }.contains("PyTorch checkpoint"))
+      #expect(
+        message { try WeightSource.file("\(folder)/w.pth").load(entries, model: "m") }.contains("PyTorch checkpoint"))
     }
   }
 }

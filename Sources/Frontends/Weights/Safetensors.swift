@@ -29,7 +29,8 @@ public struct Safetensors: Sendable {
     }
     let length = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[$1]) << (8 * UInt64($1)) }
     guard length <= UInt64(Self.longestHeader) else {
-      throw problem("not a safetensors file: a header of \(length) bytes, where at most \(Self.longestHeader) are allowed")
+      throw problem(
+        "not a safetensors file: a header of \(length) bytes, where at most \(Self.longestHeader) are allowed")
     }
     let start = 8 + Int(length)
     guard start <= bytes.count else {
