@@ -81,4 +81,15 @@ import Testing
       #expect(message { try RGBImage(path: "\(folder)/cut.png") }.contains("cannot be decoded"))
     }
   }
+
+  @Test(arguments: ["png", "jpg", "ppm"]) func anyMutationSucceedsOrIsDiagnosed(_ type: String) throws {
+    let whole = try readFile(fixture("images/pattern.\(type)"))
+    var generator = SeededGenerator(state: 8)
+    try withTemporaryFolder { folder in
+      for round in 0..<300 {
+        try writeFileAtomically(mutated(whole, with: &generator), to: "\(folder)/x")
+        #expect(succeedsOrDiagnoses { try RGBImage(path: "\(folder)/x") }, "round \(round)")
+      }
+    }
+  }
 }

@@ -194,4 +194,15 @@ import Testing
       #expect(succeedsOrDiagnoses { try ModelSpec(parsing: text, file: "s.yaml").build() }, "round \(round):\n\(text)")
     }
   }
+
+  /// Each kind has a section, and each key a row in it.
+  @Test func documentationNamesEveryKindAndKey() throws {
+    let page = try readText(packageRoot.appendingPathComponent("docs/ModelSpec.md").path)
+    let sections = page.components(separatedBy: "\n### ").dropFirst()
+    #expect(sections.map { $0.prefix { $0 != "\n" } } == ModelSpec.blockKinds.map { "`\($0.kind)`" })
+    for (section, kind) in zip(sections, ModelSpec.blockKinds) {
+      let rows = section.components(separatedBy: "\n").filter { $0.hasPrefix("| `") }
+      #expect(rows.map { String($0.dropFirst(3).prefix { $0 != "`" }) } == kind.keys, "\(kind.kind)")
+    }
+  }
 }

@@ -37,6 +37,11 @@ enum BlockRegistry {
   ]
 }
 
+extension ModelSpec {
+  /// Every kind of block a module can name, with the keys it reads: what `docs/ModelSpec.md` documents.
+  public static var blockKinds: [(kind: String, keys: [String])] { BlockRegistry.kinds.map { ($0.kind, $0.keys) } }
+}
+
 /// One entry of a list of modules: a block, its place in the state dict and how often it repeats.
 struct ModuleSpec: Sendable {
   var block: any BlockKind
