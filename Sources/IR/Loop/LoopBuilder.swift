@@ -11,6 +11,12 @@ public struct LoopBuilder {
 
   public init() {}
 
+  /// A builder that goes on with another's names, from other statements.
+  public init(continuing other: LoopBuilder, with statements: [LoopStatement] = []) {
+    counts = other.counts
+    self.statements = statements
+  }
+
   /// A name nobody has had in this builder: `hint`, then `hint_1`, `hint_2`, ...
   public mutating func fresh(_ hint: String) -> String {
     let count = counts[hint, default: 0]

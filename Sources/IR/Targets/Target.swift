@@ -53,12 +53,14 @@ public struct Target: Sendable {
   /// How C spells a loop operation, by key ("add.f32", "load.f32", ...; see `docs/AddATarget.md`); `{0}`, `{1}` are operands.
   public var spellings: [String: String]
   public var instructions: [String: Instruction]
+  /// C definitions of `static inline` functions that spellings may call, by name; only those used are emitted.
+  public var helpers: [String: String]
 
   public init(
     name: String, summary: String, lanes: Int, registers: Int, cache: Cache, fusesMultiplyAdd: Bool,
     compilerFlags: [String], standard: String = "c99", cpuFeatures: [String] = [], headers: [String] = [],
     typeNames: [LoopType: String] = [:], spellings: [String: String] = [:],
-    instructions: [String: Instruction] = [:]
+    instructions: [String: Instruction] = [:], helpers: [String: String] = [:]
   ) {
     self.name = name
     self.summary = summary
@@ -73,5 +75,6 @@ public struct Target: Sendable {
     self.typeNames = typeNames
     self.spellings = spellings
     self.instructions = instructions
+    self.helpers = helpers
   }
 }

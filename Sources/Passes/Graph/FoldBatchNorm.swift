@@ -1,3 +1,4 @@
+import Foundation
 import IR
 
 /// Folds batch norm into the convolution before it.

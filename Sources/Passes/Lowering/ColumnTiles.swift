@@ -10,6 +10,13 @@ struct ColumnTiles {
     var count: Int
     /// For each kernel column, the pixels of the tile whose input column exists.
     var reach: [[Int]]
+
+    /// The kernel columns that lie inside the input for one pixel of the tile.
+    func taps(of pixel: Int, kernel: Int) -> Range<Int> {
+      let inside = (0..<kernel).filter { reach[$0].contains(pixel) }
+      guard let first = inside.first, let last = inside.last else { return 0..<0 }
+      return first..<(last + 1)
+    }
   }
 
   var groups: [Group] = []
@@ -57,5 +64,19 @@ struct Window: Hashable {
     let inside = (0..<kernel).filter { (0..<length).contains(input(of: position, tap: $0)) }
     guard let first = inside.first, let last = inside.last else { return 0..<0 }
     return first..<(last + 1)
+  }
+
+  /// Consecutive outputs with the same reach.
+  func reachSegments(outputs: Int, inputs: Int) -> [(rows: Range<Int>, taps: Range<Int>)] {
+    var segments: [(rows: Range<Int>, taps: Range<Int>)] = []
+    for position in 0..<outputs {
+      let taps = reach(of: position, length: inputs)
+      if let last = segments.last, last.taps == taps {
+        segments[segments.count - 1].rows = last.rows.lowerBound..<(position + 1)
+      } else {
+        segments.append((position..<(position + 1), taps))
+      }
+    }
+    return segments
   }
 }

@@ -11,26 +11,14 @@ struct PointwiseKernel {
 
   var pixels: Int
   var segments: [Segment]
-  var channels: Int
-  /// Elements from one output pixel to the next: the padded channels, or exactly `channels` for an unpadded output.
+  /// Elements from one output pixel to the next. Less than the padded channels means that padding is not written.
   var outputStride: Int
   var epilogue: Epilogue
   var panels: ProductPanels
 
   var depth: Int { segments.reduce(0) { $0 + $1.channels } }
+  private var channels: Int { panels.channels }
   private var masked: Bool { outputStride < panels.paddedChannels }
-
-  init(
-    pixels: Int, segments: [Segment], channels: Int, padded: Bool, epilogue: Epilogue, schedule: ProductSchedule,
-    target: Target
-  ) {
-    self.pixels = pixels
-    self.segments = segments
-    self.channels = channels
-    self.epilogue = epilogue
-    panels = ProductPanels(schedule: schedule, lanes: target.lanes, channels: channels)
-    outputStride = padded ? panels.paddedChannels : channels
-  }
 
   /// Adds the kernel's function and returns its name. Arguments: inputs, weights, bias, residuals, channel vectors,
   /// output.
@@ -65,7 +53,7 @@ struct PointwiseKernel {
     live: Int?
   ) {
     let tile = ProductTile(
-      &builder, pixels: pixels, vectors: vectors, lanes: lanes, bias: "bias", channel: channel)
+      &builder, pixels: pixels, vectors: vectors, lanes: lanes, bias: "bias", biasIndex: { _ in channel })
     var step = 0
     for (index, segment) in segments.enumerated() {
       tile.accumulate(

@@ -101,4 +101,14 @@ struct ProductCost {
     }
     return ProductSchedule(panels: panels)
   }
+
+  /// The same panels over another number of pixels, so that one packing of the weights serves both.
+  func retiled(_ schedule: ProductSchedule, pixels: Int) -> ProductSchedule {
+    ProductSchedule(
+      panels: schedule.panels.map { group in
+        var result = group
+        result.tiles = tiles(pixels: pixels, vectors: group.vectors).tiles
+        return result
+      })
+  }
 }

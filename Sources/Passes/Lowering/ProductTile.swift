@@ -10,7 +10,8 @@ struct ProductTile {
 
   /// Declares the accumulators, each starting at its channels' bias.
   init(
-    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, bias: String, channel: LoopIndex
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, bias: String,
+    biasIndex: (_ pixel: Int) -> LoopIndex
   ) {
     self.pixels = pixels
     self.vectors = vectors
@@ -21,7 +22,7 @@ struct ProductTile {
       names.append(
         (0..<vectors).map { vector in
           builder.register(
-            "acc_\(pixel)_\(vector)", type, .load(bias, channel + .constant(vector * lanes), type))
+            "acc_\(pixel)_\(vector)", type, .load(bias, biasIndex(pixel) + .constant(vector * lanes), type))
         })
     }
     accumulators = names

@@ -41,16 +41,7 @@ protocol RowStage {
 extension RowStage {
   /// Output rows grouped by the kernel rows that reach inside the input.
   var reachSegments: [(rows: Range<Int>, taps: Range<Int>)] {
-    var segments: [(rows: Range<Int>, taps: Range<Int>)] = []
-    for row in 0..<outputHeight {
-      let taps = rows.reach(of: row, length: inputHeight)
-      if let last = segments.last, last.taps == taps {
-        segments[segments.count - 1].rows = last.rows.lowerBound..<(row + 1)
-      } else {
-        segments.append((row..<(row + 1), taps))
-      }
-    }
-    return segments
+    rows.reachSegments(outputs: outputHeight, inputs: inputHeight)
   }
 }
 

@@ -1,0 +1,82 @@
+// Which names C statements read, so that locals nobody reads are left out: compilers warn about them.
+
+extension CExpression {
+  /// Calls `visit` for every name in the expression, a name as often as it occurs.
+  func forEachName(_ visit: (String) -> Void) {
+    switch self {
+    case .name(let name): visit(name)
+    case .literal, .sizeOf: break
+    case .call(_, let operands), .spelled(_, let operands):
+      for operand in operands { operand.forEachName(visit) }
+    case .subscripted(let a, let b), .infix(_, let a, let b):
+      a.forEachName(visit)
+      b.forEachName(visit)
+    case .member(let a, _, arrow: _), .prefix(_, let a), .cast(_, let a): a.forEachName(visit)
+    case .conditional(let a, let b, let c):
+      a.forEachName(visit)
+      b.forEachName(visit)
+      c.forEachName(visit)
+    }
+  }
+}
+
+extension CStatement {
+  /// Every name the statement reads. Assigning to a variable does not read it.
+  func forEachRead(_ visit: (String) -> Void) {
+    switch self {
+    case .comment, .leave, .blank: break
+    case .declare(_, _, count: _, let value), .giveBack(let value): value?.forEachName(visit)
+    case .initialise(_, _, count: _, let values):
+      for value in values { value.forEachName(visit) }
+    case .assign(let place, let value):
+      if case .name = place {} else { place.forEachName(visit) }
+      value.forEachName { if place != .name($0) { visit($0) } }
+    case .expression(let value): value.forEachName(visit)
+    case .branch(let condition, let then, let otherwise):
+      condition.forEachName(visit)
+      for statement in then + otherwise { statement.forEachRead(visit) }
+    case .loop(_, let from, let to, step: _, let body):
+      from.forEachName(visit)
+      to.forEachName(visit)
+      for statement in body { statement.forEachRead(visit) }
+    case .block(let body):
+      for statement in body { statement.forEachRead(visit) }
+    }
+  }
+}
+
+/// `statements` without locals that are never read, what is assigned to them, and blocks that are empty then.
+func withoutUnreadLocals(_ statements: [CStatement]) -> [CStatement] {
+  var current = statements
+  while true {
+    var reads: Set<String> = []
+    for statement in current { statement.forEachRead { reads.insert($0) } }
+    var locals: Set<String> = []
+    let next = current.compactMap { pruned($0, reads, &locals) }
+    if next == current { return current }
+    current = next
+  }
+}
+
+private func pruned(_ statement: CStatement, _ reads: Set<String>, _ locals: inout Set<String>) -> CStatement? {
+  func block(_ statements: [CStatement]) -> [CStatement] { statements.compactMap { pruned($0, reads, &locals) } }
+  switch statement {
+  case .declare(_, let name, count: _, _), .initialise(_, let name, count: _, _):
+    if reads.contains(name) { return statement }
+    locals.insert(name)
+    return nil
+  case .assign(.name(let name), _): return locals.contains(name) ? nil : statement
+  case .branch(let condition, let then, let otherwise):
+    let (first, second) = (block(then), block(otherwise))
+    if first.isEmpty && second.isEmpty { return nil }
+    if first.isEmpty { return .branch(.prefix("!", condition), second, []) }
+    return .branch(condition, first, second)
+  case .loop(let name, let from, let to, let step, let body):
+    let inner = block(body)
+    return inner.isEmpty ? nil : .loop(name, from: from, to: to, step: step, inner)
+  case .block(let body):
+    let inner = block(body)
+    return inner.isEmpty ? nil : .block(inner)
+  case .comment, .assign, .expression, .leave, .giveBack, .blank: return statement
+  }
+}

@@ -1,0 +1,208 @@
+import IR
+
+// NAME.c: the kernels once each, a function a layer, and the library's own functions around them. In go a loop program,
+// its memory plan and a target; out come all files of the library.
+
+/// Emits the library of a model. Throws a `Diagnostic`.
+public func emitLibrary(
+  _ program: LoopProgram, plan: MemoryPlan, target: Target, options: LibraryOptions
+) throws -> EmittedLibrary {
+  try options.validate()
+  let emitter = try ModuleEmitter(program, plan, target, options)
+  return try emitter.library()
+}
+
+/// The state that the Emit files share while one library is written.
+struct ModuleEmitter {
+  let program: LoopProgram
+  let plan: MemoryPlan
+  let target: Target
+  let options: LibraryOptions
+  let weights: WeightsLayout
+  let inputs: [LoopBuffer]
+  let outputs: [LoopBuffer]
+  /// Input and output buffers with their parameter names.
+  let tensors: [(buffer: LoopBuffer, name: String)]
+
+  var prefix: String { options.prefix }
+  var capitals: String { options.prefix.uppercased() }
+  /// Never zero, so that an array of it is legal.
+  var arenaBytes: Int { max(plan.arenaBytes, plan.alignment) }
+
+  init(_ program: LoopProgram, _ plan: MemoryPlan, _ target: Target, _ options: LibraryOptions) throws {
+    self.program = program
+    self.plan = plan
+    self.target = target
+    self.options = options
+    weights = try WeightsLayout(program, target: target)
+    inputs = program.buffers.filter { $0.storage == .input }
+    outputs = program.buffers.filter { $0.storage == .output }
+    guard !inputs.isEmpty, !outputs.isEmpty else {
+      throw Diagnostic("\(program.name) has no input or no output to make a library of")
+    }
+    var names = CNames()
+    tensors =
+      inputs.map { ($0, $0.name) }.map { buffer, own in (buffer, names.fresh(own)) }
+      + outputs.map { buffer in (buffer, names.fresh(buffer.name)) }
+    if inputs.count == 1 && outputs.count == 1 {
+      self = ModuleEmitter(self, tensors: [(inputs[0], "input"), (outputs[0], "output")])
+    }
+  }
+
+  private init(_ other: ModuleEmitter, tensors: [(buffer: LoopBuffer, name: String)]) {
+    program = other.program
+    plan = other.plan
+    target = other.target
+    options = other.options
+    weights = other.weights
+    inputs = other.inputs
+    outputs = other.outputs
+    self.tensors = tensors
+  }
+
+  func library() throws -> EmittedLibrary {
+    let (source, layers) = try source()
+    var files = [
+      EmittedLibrary.File("\(options.name).h", header()), EmittedLibrary.File("\(options.name).c", source),
+    ]
+    files += weightFiles() + packagingFiles()
+    return EmittedLibrary(
+      options: options, files: files, layers: layers, weightBytes: weights.byteCount, arenaBytes: arenaBytes,
+      inputElements: inputs.map(\.count), outputElements: outputs.map(\.count), maxWorkers: plan.workers, target: target)
+  }
+
+  private func source() throws -> (text: String, layers: [String]) {
+    let functionNames = self.functionNames
+    let aliasing = Aliasing(program, plan)
+    var kernels: [CDeclaration] = []
+    for function in try calleesFirst() {
+      let emitted = try FunctionEmitter.function(
+        function, target: target, functionNames: functionNames, aliased: aliasing.parameters[function.name] ?? [])
+      kernels += [.function(emitted), .blank]
+    }
+    let entry = EntryEmitter(
+      program: program, plan: plan, target: target, weights: weights, prefix: prefix, functionNames: functionNames,
+      tensors: tensors)
+    let body = try entry.run()
+    let run = CDeclaration.function(
+      CFunction(
+        linkage: "", result: .int, name: "\(prefix)_run",
+        parameters: [CParameter(.pointer(.constant(.named("\(prefix)_t"))), "m")] + tensorParameters,
+        body: runChecks + body + [.giveBack(.name("\(capitals)_OK"))]))
+    let threads = entry.usesThreads ? [text(LibraryText.parallelFor), .blank] : []
+    let code = kernels + threads + entry.declarations + libraryFunctions + [run]
+    let printed = CPrinter.print(code)
+    let helpers = helpers(usedBy: printed)
+    let everything = CPrinter.print(helpers.map { CDeclaration.verbatim($0 + "\n") }) + printed
+    return (CPrinter.print(preamble(for: everything)) + (helpers.isEmpty ? "" : "\n") + everything, entry.layers)
+  }
+
+  /// Includes and macros ahead of everything else.
+  private func preamble(for code: String) -> [CDeclaration] {
+    var out: [CDeclaration] = [
+      .comment(provenance), .include("\(options.name).h", system: false), .blank,
+    ]
+    let words = Set(CIdentifiers(code))
+    if !words.isDisjoint(with: CIdentifiers.mathNames) { out.append(.include("math.h", system: true)) }
+    out.append(.include("string.h", system: true))
+    out += target.headers.map { .include($0, system: true) }
+    out += [
+      .blank, text(LibraryText.contraction), .blank, text(LibraryText.profileHooks), .blank,
+      .define("\(prefix)_TARGET", CLiteral.string(target.name)),
+      .define("\(prefix)_FORMAT", "\(WeightsLayout.formatVersion)u"),
+      .define("\(prefix)_LAYOUT", "\(WeightsLayout.layoutVersion)u"),
+      .define("\(prefix)_SEED", "UINT64_C(0x\(String(weights.seed, radix: 16)))"),
+      .define("\(prefix)_ID", "UINT64_C(0x\(String(weights.id, radix: 16)))"),
+    ]
+    return out
+  }
+
+  /// Definitions of the target's helpers that `code` mentions, and of theirs, callees first.
+  private func helpers(usedBy code: String) -> [String] {
+    var order: [String] = []
+    var seen: Set<String> = []
+    func visit(_ text: String) {
+      for name in CIdentifiers(text) where seen.insert(name).inserted {
+        guard let definition = target.helpers[name] else { continue }
+        visit(definition)
+        order.append(name)
+      }
+    }
+    visit(code)
+    return order.compactMap { target.helpers[$0] }
+  }
+
+  /// C names of the kernels: their own, made identifiers, apart from the library's.
+  private var functionNames: [String: String] {
+    var names = CNames(reserved: ["\(prefix)_init", "\(prefix)_run", "\(prefix)_check_weights", "\(prefix)_strerror"])
+    var result: [String: String] = [:]
+    for function in program.functions { result[function.name] = names.fresh(function.name) }
+    return result
+  }
+
+  /// Functions in an order in which each comes after those it calls.
+  private func calleesFirst() throws -> [LoopFunction] {
+    var done: Set<String> = []
+    var active: Set<String> = []
+    var order: [LoopFunction] = []
+    let byName = Dictionary(program.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    func visit(_ function: LoopFunction) throws {
+      if done.contains(function.name) { return }
+      guard active.insert(function.name).inserted else { throw Diagnostic("\(function.name) calls itself") }
+      for name in callees(function.body) {
+        guard let callee = byName[name] else { throw Diagnostic("\(function.name) calls \(name), which is not defined") }
+        try visit(callee)
+      }
+      done.insert(function.name)
+      order.append(function)
+    }
+    for function in program.functions { try visit(function) }
+    return order
+  }
+
+  private func callees(_ statements: [LoopStatement]) -> [String] {
+    statements.flatMap { statement -> [String] in
+      switch statement {
+      case .call(let name, _): [name]
+      case .forLoop(_, from: _, to: _, step: _, order: _, let body), .forWhile(_, maximum: _, condition: _, let body),
+        .layer(_, let body):
+        callees(body)
+      case .ifIndex(_, let then, let otherwise), .ifValue(_, let then, let otherwise):
+        callees(then) + callees(otherwise)
+      case .letValue, .letIndex, .register, .assign, .store, .prefetch: []
+      }
+    }
+  }
+
+  private var runChecks: [CStatement] {
+    let nulls = ([CExpression.name("m")] + tensors.map { .name($0.name) }).map {
+      CExpression.infix("==", $0, .name("NULL"))
+    }
+    let any = nulls.dropFirst().reduce(nulls[0]) { .infix("||", $0, $1) }
+    return [.branch(any, [.giveBack(.name("\(capitals)_ERROR_ARGUMENT"))], [])]
+  }
+
+  private var libraryFunctions: [CDeclaration] {
+    [
+      .verbatim(cpuCheck), .blank, text(LibraryText.weightsCheck), .blank, text(LibraryText.strerror), .blank,
+      text(LibraryText.initialise), .blank,
+    ]
+  }
+
+  /// Asks the compiler's own library; VIGC_ASSUME_CPU leaves the question out, for emulators and other compilers.
+  private var cpuCheck: String {
+    // F16C came before FMA on every CPU that has FMA, and older Clangs do not know its name.
+    let features = target.cpuFeatures.filter { $0 != "f16c" }
+    let always = ["  return 1;"]
+    var body = always
+    if !features.isEmpty {
+      let tests = features.map { "__builtin_cpu_supports(\"\($0)\")" }.joined(separator: "\n      && ")
+      body =
+        ["#if defined(__GNUC__) && !defined(VIGC_ASSUME_CPU)", "  __builtin_cpu_init();", "  return \(tests);", "#else"]
+        + always + ["#endif"]
+    }
+    let note = "/* Define VIGC_ASSUME_CPU to leave the question to yourself. */\n"
+    return (features.isEmpty ? "" : note) + "static int \(prefix)_cpu_is_supported(void)\n{\n"
+      + body.joined(separator: "\n") + "\n}"
+  }
+}

@@ -1,0 +1,225 @@
+// The thread pool over POSIX threads that `--threads pthread` adds: `@N@` is the model's name, `@P@` the prefix, `@U@` the
+// prefix in capitals. Workers spin for a moment between regions and sleep after that.
+
+enum PoolText {
+  static let header = """
+    /* A thread pool for @N@, over POSIX threads. The pool is yours: one model call at a time may use it. */
+    #ifndef @U@_PTHREAD_H
+    #define @U@_PTHREAD_H
+
+    #include <pthread.h>
+
+    #include "@N@.h"
+
+    #ifdef __cplusplus
+    extern "C" {
+    #endif
+
+    struct @P@_pool;
+
+    typedef struct @P@_pool_worker {
+      struct @P@_pool *pool;
+      pthread_t thread;
+      int index;
+    } @P@_pool_worker;
+
+    /* Treat the members as private; do not move a pool that has been created. */
+    typedef struct @P@_pool {
+      @P@_pool_worker workers[@U@_MAX_WORKERS];
+      int count;
+      void (*fn)(void *arg, int task, int worker);
+      void *arg;
+      int tasks;
+      int next;
+      int pending;
+      int region;
+      int stop;
+      int sleepers;
+      int caller_sleeps;
+      pthread_mutex_t lock;
+      pthread_cond_t wake;
+      pthread_cond_t done;
+    } @P@_pool;
+
+    /* Starts workers - 1 threads, the caller being one worker itself. 0, or an error number of pthread_create. */
+    @U@_API int @P@_pool_create(@P@_pool *pool, int workers);
+
+    /* Stops and joins the threads. */
+    @U@_API void @P@_pool_destroy(@P@_pool *pool);
+
+    /* What to give @P@_init. */
+    @U@_API @P@_parallel @P@_pool_parallel(@P@_pool *pool);
+
+    #ifdef __cplusplus
+    }
+    #endif
+
+    #endif
+    """
+
+  static let source = """
+    #ifndef _POSIX_C_SOURCE
+    #define _POSIX_C_SOURCE 200809L
+    #endif
+
+    #include "@N@_pthread.h"
+
+    #include <errno.h>
+
+    /* Some tens of microseconds: longer than the serial code between two regions, shorter than a time slice. */
+    #define SPINS 4000
+
+    static void relax(void)
+    {
+    #if defined(__x86_64__) || defined(__i386__)
+      __builtin_ia32_pause();
+    #elif defined(__aarch64__)
+      __asm__ __volatile__("yield");
+    #endif
+    }
+
+    static int load(const int *p)
+    {
+      return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+    }
+
+    static void work(@P@_pool *pool, int worker)
+    {
+      int task = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
+      while (task < pool->tasks) {
+        pool->fn(pool->arg, task, worker);
+        task = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
+      }
+    }
+
+    /* Waits for a region other than `seen`, and returns it. */
+    static int await_region(@P@_pool *pool, int seen)
+    {
+      for (int spin = 0; spin < SPINS; spin++) {
+        if (load(&pool->region) != seen) {
+          return load(&pool->region);
+        }
+        relax();
+      }
+      pthread_mutex_lock(&pool->lock);
+      __atomic_fetch_add(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
+      while (load(&pool->region) == seen) {
+        pthread_cond_wait(&pool->wake, &pool->lock);
+      }
+      __atomic_fetch_sub(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
+      pthread_mutex_unlock(&pool->lock);
+      return load(&pool->region);
+    }
+
+    static void *run_worker(void *argument)
+    {
+      @P@_pool_worker *const self = (@P@_pool_worker *)argument;
+      @P@_pool *const pool = self->pool;
+      int region = 0;
+      for (;;) {
+        region = await_region(pool, region);
+        if (pool->stop) {
+          return NULL;
+        }
+        work(pool, self->index);
+        if (__atomic_sub_fetch(&pool->pending, 1, __ATOMIC_SEQ_CST) == 0 && load(&pool->caller_sleeps)) {
+          pthread_mutex_lock(&pool->lock);
+          pthread_cond_signal(&pool->done);
+          pthread_mutex_unlock(&pool->lock);
+        }
+      }
+    }
+
+    /* Lets the workers see a new region: what was written before is visible to them. */
+    static void open_region(@P@_pool *pool)
+    {
+      __atomic_fetch_add(&pool->region, 1, __ATOMIC_SEQ_CST);
+      if (load(&pool->sleepers) > 0) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_broadcast(&pool->wake);
+        pthread_mutex_unlock(&pool->lock);
+      }
+    }
+
+    static void await_workers(@P@_pool *pool)
+    {
+      for (int spin = 0; spin < SPINS; spin++) {
+        if (load(&pool->pending) == 0) {
+          return;
+        }
+        relax();
+      }
+      pthread_mutex_lock(&pool->lock);
+      __atomic_store_n(&pool->caller_sleeps, 1, __ATOMIC_SEQ_CST);
+      while (load(&pool->pending) != 0) {
+        pthread_cond_wait(&pool->done, &pool->lock);
+      }
+      __atomic_store_n(&pool->caller_sleeps, 0, __ATOMIC_SEQ_CST);
+      pthread_mutex_unlock(&pool->lock);
+    }
+
+    static void parallel_for(void *context, int tasks, void (*fn)(void *arg, int task, int worker), void *arg)
+    {
+      @P@_pool *const pool = (@P@_pool *)context;
+      pool->fn = fn;
+      pool->arg = arg;
+      pool->tasks = tasks;
+      pool->next = 0;
+      pool->pending = pool->count - 1;
+      if (pool->count > 1) {
+        open_region(pool);
+      }
+      work(pool, 0);
+      await_workers(pool);
+    }
+
+    int @P@_pool_create(@P@_pool *pool, int workers)
+    {
+      if (pool == NULL || workers < 1 || workers > @U@_MAX_WORKERS) {
+        return EINVAL;
+      }
+      pool->count = 1;
+      pool->region = 0;
+      pool->pending = 0;
+      pool->stop = 0;
+      pool->sleepers = 0;
+      pool->caller_sleeps = 0;
+      pthread_mutex_init(&pool->lock, NULL);
+      pthread_cond_init(&pool->wake, NULL);
+      pthread_cond_init(&pool->done, NULL);
+      for (int i = 1; i < workers; i++) {
+        @P@_pool_worker *const worker = &pool->workers[i];
+        worker->pool = pool;
+        worker->index = i;
+        const int status = pthread_create(&worker->thread, NULL, run_worker, worker);
+        if (status != 0) {
+          @P@_pool_destroy(pool);
+          return status;
+        }
+        pool->count = i + 1;
+      }
+      return 0;
+    }
+
+    void @P@_pool_destroy(@P@_pool *pool)
+    {
+      pool->stop = 1;
+      open_region(pool);
+      for (int i = 1; i < pool->count; i++) {
+        pthread_join(pool->workers[i].thread, NULL);
+      }
+      pthread_cond_destroy(&pool->done);
+      pthread_cond_destroy(&pool->wake);
+      pthread_mutex_destroy(&pool->lock);
+    }
+
+    @P@_parallel @P@_pool_parallel(@P@_pool *pool)
+    {
+      @P@_parallel parallel;
+      parallel.parallel_for = parallel_for;
+      parallel.context = pool;
+      parallel.workers = pool->count;
+      return parallel;
+    }
+    """
+}
