@@ -66,7 +66,7 @@ public enum LoopMath {
     let tiny = builder.let("tiny", .mask(lanes: lanes), .compare(.less, x, .f32(0x1p-126, lanes: lanes)))
     let scaled = builder.let("x", type, .select(tiny, x * .f32(0x1p23, lanes: lanes), x))
     let bias = builder.let("bias", type, .select(tiny, .f32(23, lanes: lanes), .f32(0, lanes: lanes)))
-    let bits = builder.let("bits", integers, .reinterpret(scaled, integers))
+    let bits = builder.let("pattern", integers, .reinterpret(scaled, integers))
     // The exponent that leaves a mantissa in [sqrt(1/2), sqrt(2)).
     let exponent = builder.let(
       "k", integers,
