@@ -6,6 +6,9 @@ import IR
 /// The text names where its constants come from: `synthetic:SEED`, a safetensors file (a relative path starts at the
 /// text's own folder), or both with a plus between, when what a pass computed lies in the file and the rest is made up.
 public enum GraphFile {
+  /// As many as a spec may describe: a file may be bounded by its bytes, made-up tensors are not.
+  private static let mostSynthetic = 1 << 31
+
   /// Reads a graph and the contents of its named constants, from `weights` or else from what the text names.
   public static func read(_ path: String, weights: WeightSource? = nil) throws -> Graph {
     var graph = try GraphParser.parse(readText(path), file: path)
@@ -35,7 +38,12 @@ public enum GraphFile {
       }
     }
     if let synthetic {
-      for (name, type) in missing where type.element == .f32 {
+      let madeUp = missing.filter { $0.value.element == .f32 }
+      let elements = madeUp.reduce(0.0) { $0 + Double($1.value.count) }
+      guard elements <= Double(mostSynthetic) else {
+        throw Diagnostic("\(path) asks for \(elements) synthetic weights; at most \(mostSynthetic) are made up")
+      }
+      for (name, type) in madeUp {
         graph.weights[name] = synthetic.tensor(name, shape: type.shape)
         missing[name] = nil
       }

@@ -69,6 +69,16 @@ import Testing
     }
   }
 
+  @Test func asksForTooMuch() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/m.vir"
+      let type = "f32[1048576,1048576]"
+      let text = "graph m {weights = \"synthetic:0\"} () -> (%a) {\n  %a = constant {name = \"a\"} : \(type)\n}\n"
+      try writeFileAtomically(Array(text.utf8), to: path)
+      #expect(message { try GraphFile.read(path) }.contains("synthetic weights; at most 2147483648 are made up"))
+    }
+  }
+
   @Test func namesNoWeights() throws {
     var graph = try small().graph
     graph.weightSource = ""
