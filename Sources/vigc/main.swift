@@ -4,7 +4,6 @@ import Frontends
 import IR
 import Passes
 
-setvbuf(stdout, nil, _IOLBF, 0)
 let args = CommandLine.arguments
 let modelName = args[1]
 let target = try Target.named(args[2])
@@ -21,7 +20,7 @@ lap("optimized")
 try GraphPrinter.print(optimized).write(toFile: "/tmp/opt.vir", atomically: true, encoding: .utf8)
 let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: workers))
 lap("lowered \(program.functions.count) functions")
-try program.description.write(toFile: "/tmp/opt.vil", atomically: true, encoding: .utf8)
+try program.text.write(toFile: "/tmp/opt.vil", atomically: true, encoding: .utf8)
 do { try program.verify(target: target) } catch { print("VERIFY:", String("\(error)".prefix(3000))) }
 lap("verified")
 let plan = PlanMemory.plan(program, workers: workers)
