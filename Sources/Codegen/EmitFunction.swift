@@ -144,7 +144,7 @@ extension FunctionEmitter {
   // MARK: Registers and stores
 
   /// One variable a part, each starting at its value.
-  private mutating func declare(_ hint: String, _ type: CType, _ values: [CExpression]) -> [String] {
+  mutating func declare(_ hint: String, _ type: CType, _ values: [CExpression]) -> [String] {
     values.enumerated().map { number, value in
       let name = names.fresh(values.count == 1 ? hint : "\(hint)_\(number)")
       append(.declare(type, name, value))

@@ -40,24 +40,12 @@ struct ModuleEmitter {
     guard !inputs.isEmpty, !outputs.isEmpty else {
       throw Diagnostic("\(program.name) has no input or no output to make a library of")
     }
+    // One of each is called what it is; more keep their own names.
     var names = CNames()
-    tensors =
-      inputs.map { ($0, $0.name) }.map { buffer, own in (buffer, names.fresh(own)) }
-      + outputs.map { buffer in (buffer, names.fresh(buffer.name)) }
-    if inputs.count == 1 && outputs.count == 1 {
-      self = ModuleEmitter(self, tensors: [(inputs[0], "input"), (outputs[0], "output")])
-    }
-  }
-
-  private init(_ other: ModuleEmitter, tensors: [(buffer: LoopBuffer, name: String)]) {
-    program = other.program
-    plan = other.plan
-    target = other.target
-    options = other.options
-    weights = other.weights
-    inputs = other.inputs
-    outputs = other.outputs
-    self.tensors = tensors
+    let isPair = inputs.count == 1 && outputs.count == 1
+    tensors = isPair
+      ? [(inputs[0], "input"), (outputs[0], "output")]
+      : (inputs + outputs).map { ($0, names.fresh($0.name)) }
   }
 
   func library() throws -> EmittedLibrary {
@@ -68,7 +56,8 @@ struct ModuleEmitter {
     files += weightFiles() + packagingFiles()
     return EmittedLibrary(
       options: options, files: files, layers: layers, weightBytes: weights.byteCount, arenaBytes: arenaBytes,
-      inputElements: inputs.map(\.count), outputElements: outputs.map(\.count), maxWorkers: plan.workers, target: target)
+      inputElements: inputs.map(\.count), outputElements: outputs.map(\.count), inputTypes: inputs.map(\.element),
+      outputTypes: outputs.map(\.element), maxWorkers: plan.workers, target: target)
   }
 
   private func source() throws -> (text: String, layers: [String]) {

@@ -215,16 +215,23 @@ extension FunctionEmitter {
     return assemble(scalars(operand).map { .spelled(template, [$0]) }, type)
   }
 
+  /// The target's own instruction where all its operands are one C value each; else its meaning, written out.
   private mutating func instruction(_ name: String, _ operands: [LoopValue]) throws -> LoweredValue {
     guard let instruction = target.instructions[name] else {
       throw Diagnostic("target \(target.name) has no instruction \(name)")
     }
     let layout = layout(instruction.result)
     let values = try operands.map { try lower($0) }
-    guard layout.parts == 1, values.allSatisfy({ $0.parts.count == 1 }) else {
-      throw Diagnostic("target \(target.name) gives no C types for the operands of \(name)")
+    if !instruction.spelling.isEmpty, layout.parts == 1, values.allSatisfy({ $0.parts.count == 1 }) {
+      let call = CExpression.spelled(instruction.spelling, values.map { $0.parts[0] })
+      return LoweredValue(type: instruction.result, lanes: layout.lanes, parts: [call])
     }
-    return LoweredValue(
-      type: instruction.result, lanes: layout.lanes, parts: [.spelled(instruction.spelling, values.map { $0.parts[0] })])
+    let outer = bindings
+    defer { bindings = outer }
+    for (number, value) in values.enumerated() {
+      let type = CType.constant(self.layout(value.type).type)
+      bindings["a\(number)"] = .parts(declare("a\(number)", type, value.parts), value.type)
+    }
+    return try lower(instruction.semantics)
   }
 }

@@ -85,6 +85,8 @@ public struct EmittedLibrary: Sendable {
   /// Elements of the input and output tensors.
   public var inputElements: [Int]
   public var outputElements: [Int]
+  public var inputTypes: [ElementType]
+  public var outputTypes: [ElementType]
   public var maxWorkers: Int
   public var target: Target
 

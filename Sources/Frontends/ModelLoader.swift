@@ -15,7 +15,7 @@ public enum ModelLoader {
     if model.hasSuffix(".vir") {
       if inputSize != nil { throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model") }
       if batch != nil { throw Diagnostic("\(model) has fixed shapes; a batch needs a spec or a zoo model") }
-      return try textual(model, weights: weights)
+      return ModelGraph(graph: try GraphFile.read(model, weights: weights))
     }
     var result = try spec(of: model).build(
       height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1)
@@ -34,9 +34,5 @@ public enum ModelLoader {
       throw Diagnostic("cannot tell what model '\(model)' is; expected a zoo name, a .yaml or a .vir file")
     }
     return try Zoo.spec(named: model)
-  }
-
-  private static func textual(_ path: String, weights: WeightSource?) throws -> ModelGraph {
-    throw Diagnostic("\(path): not yet")
   }
 }

@@ -16,58 +16,58 @@ import Testing
   }
 
   private func check(_ name: String, golden path: String) throws {
-    let golden = try JSON(parsing: readFile(path))
-    let model = try ModelLoader.load(model: name)
-    let shape = try #require(golden["input"]?["shape"]?.array).compactMap(\.integer)
-    #expect(model.graph.inputs.map { model.graph.tensorType(of: $0).shape } == [shape])
-    #expect(model.entries.parameterCount == golden["params"]?.integer)
+    let golden = try Golden(path: path)
+    let model = try ModelLoader.load(model: name, weights: .synthetic(seed: golden.seed))
+    #expect(golden.model == name)
+    #expect(model.graph.inputs.map { model.graph.tensorType(of: $0).shape } == [golden.inputShape])
+    #expect(model.entries.parameterCount == golden.parameterCount)
 
-    let values = SyntheticWeights().uniform("input", count: shape.reduce(1, *)).map(Double.init)
+    let input = try InputSource.synthetic(seed: golden.seed).load(shape: golden.inputShape, preprocessing: nil)
     let wanted = Set(model.modules.map(\.value))
     var outputs: [ValueID: Tensor<Double>] = [:]
-    let results = try GraphInterpreter<Double>().run(model.graph, inputs: [Tensor(shape: shape, real: values)]) {
-      node, results in
+    let results = try GraphInterpreter<Double>().run(model.graph, inputs: [Tensor(input)]) { node, results in
       for (id, result) in zip(node.results, results) where wanted.contains(id) { outputs[id] = result.tensor }
     }
-
-    let logits = try #require(results.first).real
-    let expected = try #require(golden["logits_f64"]?.array?.first?.array).compactMap(\.double)
-    let error = relativeError(logits, expected)
+    let error = golden.relativeError(of: try #require(results.first).real)
     print("\(name): relative L2 error of the logits \(error)")
     #expect(error < 1e-8)
-    #expect(logits.indices.max { logits[$0] < logits[$1] } == golden["argmax"]?.array?.first?.integer)
 
-    let modules = try #require(golden["modules"]?.array)
-    for module in modules {
-      let name = try #require(module["module"]?.string)
-      let value = try #require(model.modules.first { $0.name == name }?.value, "\(name) is not recorded")
-      try compare(#require(outputs[value]), with: module, name: name)
+    // Statistics in float32: the tolerance is that of their last bits, added up over the network.
+    for module in golden.modules {
+      let value = try #require(model.modules.first { $0.name == module.name }?.value, "\(module.name) is not recorded")
+      let output = try #require(outputs[value])
+      #expect(output.shape == module.shape)
+      #expect(module.mismatch(output.real, tolerance: 5e-6) == nil)
     }
   }
 
-  /// The golden's statistics were computed in float32: the tolerance is that of its last bits, added up.
-  private func compare(_ output: Tensor<Double>, with golden: JSON, name: String) throws {
-    let values = output.real
-    #expect(output.shape == golden["shape"]?.array?.compactMap(\.integer), "\(name)")
-    let count = Double(values.count)
-    let mean = values.reduce(0, +) / count
-    let squares = values.reduce(0) { $0 + $1 * $1 }
-    let deviation = (squares / count - mean * mean).squareRoot()
-    let scale = squares.squareRoot()
-    #expect(abs(mean - (golden["mean"]?.double ?? .nan)) < 1e-5 * deviation, "\(name)")
-    #expect(abs(deviation - (golden["std"]?.double ?? .nan)) < 1e-5 * deviation, "\(name)")
-    #expect(abs(scale - (golden["l2"]?.double ?? .nan)) < 1e-5 * scale, "\(name)")
-    let first = try #require(golden["first"]?.array).compactMap(\.double)
-    let last = try #require(golden["last"]?.array).compactMap(\.double)
-    #expect(first.count == 6 && last.count == 6)
-    for (found, expected) in zip(values.prefix(6) + values.suffix(6), first + last) {
-      #expect(abs(found - expected) < 2e-5 * deviation, "\(name)")
-    }
+  @Test func noticesWhatIsWrong() throws {
+    let golden = try Golden(path: fixture("golden/mobilevig_ti.json"))
+    var logits = golden.logits
+    #expect(golden.relativeError(of: logits) == 0)
+    logits[3] += 0.01
+    #expect(golden.relativeError(of: logits) > 1e-4)
+    logits[3] = .nan
+    #expect(golden.relativeError(of: logits) == .infinity)
+    #expect(golden.relativeError(of: []) == .infinity)
+    let module = Golden.Module(
+      name: "m", shape: [1, 4], mean: 2.5, standardDeviation: 1.25.squareRoot(), norm: 30.0.squareRoot(),
+      first: [1], last: [4])
+    #expect(module.mismatch([1, 2, 3, 4], tolerance: 1e-12) == nil)
+    #expect(module.mismatch([1, 3, 2, 4], tolerance: 1e-12) == nil)
+    #expect(module.mismatch([2, 1, 3, 4], tolerance: 1e-3) == "m: first is 2.0, and the golden has 1.0")
+    #expect(module.mismatch([1, 2, 3, .nan], tolerance: 1e-3)?.hasPrefix("m: mean is nan") == true)
+    #expect(module.mismatch([1, 2], tolerance: 1) == "m has 2 elements, and the golden is [1, 4]")
   }
 
-  private func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
-    guard found.count == expected.count else { return .infinity }
-    let difference = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    return (difference / expected.reduce(0) { $0 + $1 * $1 }).squareRoot()
+  @Test func refusesWhatIsNoGolden() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/g.json"
+      try writeFileAtomically(Array("{\"model\": \"m\"}".utf8), to: path)
+      #expect(message { try Golden(path: path) } == "\(path): not a golden: 'input' is missing or of the wrong type")
+      try writeFileAtomically(Array("{".utf8), to: path)
+      #expect(message { try Golden(path: path) } == "\(path): not JSON: expected a quoted key at byte 1")
+      #expect(message { try Golden(path: "/absent") } == "cannot read /absent: No such file or directory")
+    }
   }
 }

@@ -47,7 +47,7 @@ import Testing
   @Test func preprocesses() throws {
     let expected = try NumpyFile.read(fixture("images/pattern_16.npy"))
     let tensor = try preprocessing(resize: 18, crop: 16, .bicubic)
-      .tensor(path: fixture("images/pattern.png"), height: 16, width: 16)
+      .tensor(RGBImage(path: fixture("images/pattern.png")), height: 16, width: 16)
     #expect(tensor == expected)
   }
 

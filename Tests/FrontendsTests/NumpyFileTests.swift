@@ -34,6 +34,11 @@ import Testing
     #expect(
       message { try NumpyFile.parse(Array(whole.dropLast(3)), file: "x.npy") }
         == "x.npy: [2, 3, 4] needs 96 bytes of data, and the file has 93")
+    for shape in ["(4611686018427387904, 4, 0)", "(99999999, 99999999)", "(123456789012345678,)"] {
+      let header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }".utf8)
+      let bytes = whole[..<8] + [UInt8(header.count), 0] + header
+      #expect(message { try NumpyFile.parse(Array(bytes), file: "x.npy") }.contains("needs more data"))
+    }
     #expect(message { try NumpyFile.parse(Array("hello, world".utf8), file: "x.npy") } == "x.npy: not a .npy file")
   }
 

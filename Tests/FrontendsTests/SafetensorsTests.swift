@@ -124,6 +124,9 @@ import Testing
     #expect(
       problem(#"{"a":{"dtype":"F64","shape":[\#(wide),\#(wide)],"data_offsets":[0,8]}}"#, data: 8)
         .contains("does not take the 8 bytes"))
+    #expect(
+      problem(#"{"a":{"dtype":"F64","shape":[\#(wide),\#(wide),0],"data_offsets":[0,0]}}"#, data: 0)
+        .contains("does not take the 0 bytes"))
     #expect(problem(#"{"a":3}"#, data: 0) == "w.safetensors: tensor 'a': its entry is not a JSON object")
     #expect(problem(#"{"a":{\#(good),"offsets":[0,4]}}"#, data: 4).contains("unknown key 'offsets'"))
     #expect(problem(#"{"__metadata__":{"a":1}}"#, data: 0).contains("'a' in '__metadata__' must be a string"))

@@ -21,18 +21,15 @@ public struct ImagePreprocessing: Hashable, Sendable {
     self.interpolation = interpolation
   }
 
-  /// A picture's file as a float32 tensor [1, 3, height, width].
-  public func tensor(path: String, height: Int, width: Int) throws -> TensorData {
-    tensor(try RGBImage(path: path), height: height, width: width)
-  }
-
   /// A picture as a float32 tensor [1, 3, height, width].
   ///
   /// The picture is made just large enough to hold a crop of `resize / crop` times the wanted size, so nothing is
   /// stretched; for a square input this is the usual "shorter side to `resize`".
   ///
+  /// - Parameter normalizes: Whether mean and deviation are applied; not where the model applies them itself, which
+  ///   then takes values in [0, 1].
   /// - Precondition: three channels.
-  public func tensor(_ image: RGBImage, height: Int, width: Int) -> TensorData {
+  public func tensor(_ image: RGBImage, height: Int, width: Int, normalizes: Bool = true) -> TensorData {
     precondition(mean.count == 3 && standardDeviation.count == 3, "a picture has three channels")
     let target = (width: scaled(width), height: scaled(height))
     // Which side decides: the one that the picture has least of. Integer division as torchvision has it.
@@ -44,8 +41,8 @@ public struct ImagePreprocessing: Hashable, Sendable {
       .centerCropped(width: width, height: height)
     var floats = [Float](repeating: 0, count: 3 * height * width)
     for channel in 0..<3 {
-      let mean = Float(mean[channel])
-      let deviation = Float(standardDeviation[channel])
+      let mean = normalizes ? Float(mean[channel]) : 0
+      let deviation = normalizes ? Float(standardDeviation[channel]) : 1
       for pixel in 0..<height * width {
         floats[channel * height * width + pixel] =
           (Float(cropped.pixels[3 * pixel + channel]) / 255 - mean) / deviation

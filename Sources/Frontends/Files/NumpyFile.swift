@@ -30,13 +30,9 @@ public enum NumpyFile {
     if header.isFortranOrder {
       throw problem("its array is in Fortran order; save it with numpy.ascontiguousarray")
     }
-    var count = 1
-    for size in header.shape where !header.shape.contains(0) {
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      guard !overflow, product <= bytes.count else { throw problem("truncated: \(header.shape) needs more data") }
-      count = product
+    guard let count = checkedProduct(header.shape), count <= bytes.count else {
+      throw problem("truncated: \(header.shape) needs more data than the file has")
     }
-    if header.shape.contains(0) { count = 0 }
     let data = Array(bytes[(start + length)...])
     guard data.count == count * header.element.byteCount else {
       throw problem(

@@ -32,3 +32,11 @@ public struct ModelGraph: Sendable {
     self.preprocessing = preprocessing
   }
 }
+
+extension Graph {
+  /// The output of a published module: what the last node computes whose layer is `name` or lies below it; nil where no
+  /// node does. Passes keep layers, so this holds of optimised graphs and of `.vir` files too.
+  public func output(ofModule name: String) -> ValueID? {
+    nodes.last { $0.layer == name || $0.layer.hasPrefix("\(name).") }?.results.first
+  }
+}

@@ -183,17 +183,20 @@ private struct Entry {
     return integers.count == values.count && integers.allSatisfy { $0 >= 0 } ? integers : nil
   }
 
-  /// Nil when it does not fit an `Int`: a hostile shape multiplies past any file.
   private static func byteCount(_ element: ElementType, _ shape: [Int]) -> Int? {
-    if shape.contains(0) { return 0 }
-    var total = element.byteCount
-    for size in shape {
-      let (product, overflow) = total.multipliedReportingOverflow(by: size)
-      if overflow { return nil }
-      total = product
-    }
-    return total
+    checkedProduct(shape + [element.byteCount])
   }
+}
+
+/// The product from left to right; nil where it leaves `Int`, even if a later factor is zero: a hostile file's shape may.
+func checkedProduct(_ factors: [Int]) -> Int? {
+  var product = 1
+  for factor in factors {
+    let (next, overflow) = product.multipliedReportingOverflow(by: factor)
+    if overflow { return nil }
+    product = next
+  }
+  return product
 }
 
 extension ElementType {

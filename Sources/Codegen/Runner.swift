@@ -1,0 +1,187 @@
+import Foundation
+import IR
+
+// Executes a library: compiles it with a driver into a program in a directory of its own and runs that. Inputs and
+// outputs are bytes of all tensors one after another, in order of the program's buffers.
+
+/// A library as a program that can be run. Made by `CompiledModel.with`, gone afterwards.
+public struct CompiledModel: Sendable {
+  public struct Options: Sendable {
+    /// Further flags for every source, such as `-fsanitize=address`.
+    public var flags: [String] = []
+    /// Times each layer; `bench` then fills `layers`.
+    public var profiles = false
+    /// Runs AVX-512 code on AVX2, through a header. Nil: where the machine needs it.
+    public var emulatesAvx512: Bool?
+    /// In front of the program's name, such as `qemu-arm`.
+    public var launcher: [String] = []
+    /// Compiler optimisation.
+    public var optimisation = "-O3"
+
+    public init() {}
+  }
+
+  public struct Timing: Sendable {
+    public var runs: Int
+    /// Milliseconds a run.
+    public var minimum: Double
+    public var median: Double
+    public var p90: Double
+    /// Milliseconds a run by layer, where the model was compiled with `profiles`.
+    public var layers: [(name: String, milliseconds: Double)]
+  }
+
+  public let library: EmittedLibrary
+  let directory: String
+  let launcher: [String]
+
+  /// Compiles `library`, hands it to `body` and cleans up. Throws a `Diagnostic` where the machine cannot run the target.
+  public static func with<Result>(
+    _ library: EmittedLibrary, toolchain: Toolchain = Toolchain(), options: Options = Options(),
+    _ body: (CompiledModel) async throws -> Result
+  ) async throws -> Result {
+    try await withTemporaryDirectory { directory in
+      let model = try await CompiledModel(library, toolchain, options, in: directory)
+      return try await body(model)
+    }
+  }
+
+  private init(
+    _ library: EmittedLibrary, _ toolchain: Toolchain, _ options: Options, in directory: String
+  ) async throws {
+    self.library = library
+    self.directory = directory
+    launcher = options.launcher
+    let target = library.target
+    let features = Target.machineFeatures()
+    let runsHere = target.runs(on: features) || !options.launcher.isEmpty
+    let emulates = options.emulatesAvx512 ?? (target.name == Target.avx512.name && !runsHere)
+    if emulates ? !Target.avx2.runs(on: features) : !runsHere {
+      let missing = target.cpuFeatures.filter { !features.contains($0) }.joined(separator: ", ")
+      throw Diagnostic(
+        "this machine cannot run code for \(target.name)", notes: missing.isEmpty ? [] : ["its CPU lacks \(missing)"])
+    }
+    try library.write(to: directory)
+    let name = library.options.name
+    var flags = ["-std=gnu11", "-D_GNU_SOURCE", options.optimisation, "-ffp-contract=off", "-fno-math-errno", "-I."]
+    if emulates {
+      flags += Avx512Emulation.compilerFlags + ["-include", Avx512Emulation.fileName]
+      try CompiledModel.write(Avx512Emulation.header, to: "\(directory)/\(Avx512Emulation.fileName)")
+    } else {
+      flags += target.compilerFlags
+    }
+    func filled(_ text: String) -> String {
+      LibraryText.fill(text, prefix: library.options.prefix).replacing("@N@", with: name)
+    }
+    try CompiledModel.write(filled(PoolText.header), to: "\(directory)/\(name)_pthread.h")
+    try CompiledModel.write(filled(PoolText.source), to: "\(directory)/\(name)_pthread.c")
+    try CompiledModel.write(filled(driver), to: "\(directory)/driver.c")
+    var hooks: [String] = []
+    if options.profiles {
+      try CompiledModel.write(filled(DriverText.hooks), to: "\(directory)/hooks.h")
+      hooks = ["-include", "hooks.h"]
+    }
+    let sources = ["\(name).c", "\(name)_pthread.c", "driver.c"]
+    try await toolchain.compile(
+      flags + hooks + options.flags + sources + ["-o", "driver", "-pthread", "-lm"], in: directory)
+  }
+
+  private static func write(_ text: String, to path: String) throws {
+    do {
+      try text.write(toFile: path, atomically: false, encoding: .utf8)
+    } catch {
+      throw Diagnostic("cannot write \(path)")
+    }
+  }
+
+  /// Bytes of all inputs, and of all outputs.
+  public var inputBytes: Int { library.tensorBytes(library.inputElements, library.inputTypes) }
+  public var outputBytes: Int { library.tensorBytes(library.outputElements, library.outputTypes) }
+
+  /// The driver with this model's sizes and its call.
+  private var driver: String {
+    var arguments = ["m"]
+    var offset = 0
+    for (elements, type) in zip(library.inputElements, library.inputTypes) {
+      arguments.append("(const \(type.cName) *)(const void *)(in + \(offset))")
+      offset += elements * type.byteCount
+    }
+    offset = 0
+    for (elements, type) in zip(library.outputElements, library.outputTypes) {
+      arguments.append("(\(type.cName) *)(void *)(out + \(offset))")
+      offset += elements * type.byteCount
+    }
+    return DriverText.source
+      .replacing("@CALL@", with: "@P@_run(\(arguments.joined(separator: ", ")))")
+      .replacing("@INPUT_BYTES@", with: "\(inputBytes)").replacing("@OUTPUT_BYTES@", with: "\(outputBytes)")
+      .replacing("@LAYERS@", with: "\(library.layers.count)")
+  }
+
+  private func drive(
+    _ mode: String, _ input: [UInt8], threads: Int, runSeconds: Double = 0, limit: Double
+  ) async throws -> Toolchain.Output {
+    let path = "\(directory)/input.bin"
+    guard !input.isEmpty, input.count % inputBytes == 0 else {
+      throw Diagnostic("an input has \(inputBytes) bytes, found \(input.count)")
+    }
+    do { try Data(input).write(to: URL(fileURLWithPath: path)) } catch { throw Diagnostic("cannot write \(path)") }
+    let command = launcher + ["./driver", mode, "\(library.options.name).weights", "input.bin", "output.bin"]
+    let arguments = Array(command.dropFirst()) + ["\(threads)", "\(runSeconds)"]
+    let program = launcher.isEmpty ? "\(directory)/driver" : command[0]
+    let output = try await Toolchain.run(program, arguments, in: directory, seconds: limit)
+    guard output.succeeded else {
+      let words = output.standardError.split(separator: "\n").map(String.init)
+      let done = output.standardOutput.split(separator: "\n").last.map { [" after \"\($0)\""] } ?? []
+      throw Diagnostic(
+        "the compiled model failed: \(words.first ?? output.ending + (done.first ?? ""))", notes: Array(words.dropFirst()))
+    }
+    return output
+  }
+
+  /// Runs the model on one input after another, as many as `input` holds.
+  public func run(_ input: [UInt8], threads: Int = 1, seconds: Double = 600) async throws -> [UInt8] {
+    _ = try await drive("run", input, threads: threads, limit: seconds)
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/output.bin")) else {
+      throw Diagnostic("the compiled model wrote no output")
+    }
+    return Array(data)
+  }
+
+  /// `run` for float32 tensors.
+  public func run(floats input: [Float], threads: Int = 1) async throws -> [Float] {
+    let bytes = try await run(input.withUnsafeBytes { Array($0) }, threads: threads)
+    return bytes.withUnsafeBytes { raw in
+      (0..<(raw.count / 4)).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+    }
+  }
+
+  /// Runs the model over and over for `seconds`.
+  public func bench(_ input: [UInt8], threads: Int = 1, seconds: Double = 2) async throws -> Timing {
+    struct Report: Decodable {
+      var runs: Int
+      var min_ms: Double
+      var median_ms: Double
+      var p90_ms: Double
+      var layers_ms: [Double]
+    }
+    let output = try await drive("bench", input, threads: threads, runSeconds: seconds, limit: 60 + 20 * seconds)
+    guard let report = try? JSONDecoder().decode(Report.self, from: Data(output.standardOutput.utf8)) else {
+      preconditionFailure("the driver printed \(output.standardOutput)")
+    }
+    return Timing(
+      runs: report.runs, minimum: report.min_ms, median: report.median_ms, p90: report.p90_ms,
+      layers: zip(library.layers, report.layers_ms).map { ($0, $1) })
+  }
+
+  /// Looks for what a single run does not show: repeats it, poisons the arena with NaN and with random bytes, puts guard
+  /// pages around every buffer, and compares `threads` with one. Returns what held; throws a `Diagnostic` of what did not.
+  public func check(_ input: [UInt8], threads: Int = 1) async throws -> [String] {
+    try await drive("check", input, threads: threads, limit: 600).standardOutput.split(separator: "\n").map(String.init)
+  }
+}
+
+extension EmittedLibrary {
+  fileprivate func tensorBytes(_ elements: [Int], _ types: [ElementType]) -> Int {
+    zip(elements, types).reduce(0) { $0 + $1.0 * $1.1.byteCount }
+  }
+}
