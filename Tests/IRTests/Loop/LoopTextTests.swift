@@ -33,6 +33,13 @@ import Testing
               store y[1] = select(m, bits f32 convert i32 a, saturate i8 round(b))
             }
           }
+          index = load i32 n[value]
+          mask[0] = gather i32x8 n[load]
+          mask = const f32 1
+          let min: f32 = index
+          if value < min(step, 3) and value >= and {
+            store y[0] mask mask = splat
+          }
           y = instr dot(a, b, shl(c, const i32 2))
         }
       }

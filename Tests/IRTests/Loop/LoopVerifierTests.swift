@@ -145,7 +145,10 @@ import Testing
       what: "shifting too far",
       entry: "store n[0] = min(max(shl(load i32 n[0], const i32 32), const i32 0), const i32 9)",
       message: "shifts by 32..32 bits"),
-    Case(what: "a word as a name", entry: "let mask: f32 = const f32 0", message: "'mask' is a word of the language"),
+    Case(what: "a word as a name", entry: "let store: f32 = const f32 0", message: "'store' is a word of the language"),
+    Case(
+      what: "an index that wraps in a small type", entry: "for i in 0 ..< 200 { let k: index 0..199 = index i8 i }",
+      message: "k holds 0..199, and the value can be -128..127"),
     Case(
       what: "wrapping out of a range",
       entry: "store n[1] = min(mul(load i32 n[0], const i32 1000000000), const i32 11)",
@@ -192,6 +195,18 @@ import Testing
     Case(
       what: "two halves of one buffer",
       entry: "for i in 0 ..< 6 parallel { store t[i] = gather f32 x[index i32 i + 6] store t[i + 6] = const f32 0 }"),
+    Case(
+      what: "tiles whose size is an argument",
+      entry: "for q in 0 ..< 3 parallel { call f(min(5, 12 - q * 5), q, &y[0]) }",
+      functions: """
+        func f(size: index 2..5, q: index 0..2, y: out f32[12]) {
+          for i in 0 ..< size { if q * 5 + i < 12 { store y[q * 5 + i] = const f32 0 } }
+        }
+        """),
+    Case(
+      what: "blocks of outputs in parallel through a strided view",
+      entry: "for b in 0 ..< 2 parallel { call f(&y[b * 2]) }",
+      functions: "func f(y: out f32[10]) { for p in 0 ..< 3 { store y[p * 4] = const f32x2 0 } }"),
     Case(
       what: "scratch in parallel",
       entry: "for i in 0 ..< 12 parallel { store s[3] = load f32 x[i] store y[i] = load f32 s[3] }"),
