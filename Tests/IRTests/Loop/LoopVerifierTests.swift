@@ -208,6 +208,12 @@ import Testing
       entry: "for b in 0 ..< 2 parallel { call f(&y[b * 2]) }",
       functions: "func f(y: out f32[10]) { for p in 0 ..< 3 { store y[p * 4] = const f32x2 0 } }"),
     Case(
+      what: "an unrolled tile in parallel",
+      entry: """
+        for b in 0 ..< 2 parallel { store t[b * 2] = load f32x2 t[b * 2]
+          store t[b * 2 + 4] = load f32x2 t[b * 2 + 8] store t[b * 2 + 8] = const f32x2 0 }
+        """),
+    Case(
       what: "scratch in parallel",
       entry: "for i in 0 ..< 12 parallel { store s[3] = load f32 x[i] store y[i] = load f32 s[3] }"),
     Case(
