@@ -58,7 +58,9 @@ import Testing
 
   /// Every pair of broadcast shapes against indices taken modulo the extents.
   @Test func broadcastingAgreesWithIndexArithmetic() throws {
-    let shapes: [[Int]] = [[], [5], [1], [4, 5], [4, 1], [1, 5], [3, 4, 5], [3, 1, 5], [1, 4, 1], [2, 3, 4, 5], [2, 1, 1, 5]]
+    let shapes: [[Int]] = [
+      [], [5], [1], [4, 5], [4, 1], [1, 5], [3, 4, 5], [3, 1, 5], [1, 4, 1], [2, 3, 4, 5], [2, 1, 1, 5],
+    ]
     let op = Subtract()
     for a in shapes {
       for b in shapes {

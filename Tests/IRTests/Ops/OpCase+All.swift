@@ -50,23 +50,32 @@ extension OpCase {
     convolution("conv pointwise", x: [2, 5, 4, 7], weight: [6, 5, 1, 1]),
     convolution("conv 1x1 strided", x: [1, 5, 6, 7], weight: [3, 5, 1, 1], strides: [2, 3]),
     convolution("conv 3x3", x: [2, 3, 6, 7], weight: [5, 3, 3, 3], strides: [2, 2], padding: [1, 1, 1, 1]),
-    convolution("conv uneven", x: [1, 3, 9, 8], weight: [4, 3, 3, 2], bias: false, strides: [1, 2],
+    convolution(
+      "conv uneven", x: [1, 3, 9, 8], weight: [4, 3, 3, 2], bias: false, strides: [1, 2],
       padding: [0, 2, 3, 1], dilation: [2, 3]),
     convolution("conv grouped", x: [2, 6, 5, 4], weight: [9, 2, 3, 3], padding: [1, 1, 1, 1], groups: 3),
-    convolution("conv depthwise", x: [2, 5, 6, 7], weight: [5, 1, 3, 5], strides: [2, 1], padding: [1, 2, 1, 2],
+    convolution(
+      "conv depthwise", x: [2, 5, 6, 7], weight: [5, 1, 3, 5], strides: [2, 1], padding: [1, 2, 1, 2],
       groups: 5),
     convolution("conv depth multiplier", x: [1, 3, 6, 5], weight: [6, 1, 7, 7], padding: [3, 3, 3, 3], groups: 3),
-    OpCase("batch_norm", BatchNorm(epsilon: 1e-5),
+    OpCase(
+      "batch_norm", BatchNorm(epsilon: 1e-5),
       [.tensor([2, 3, 4, 5], -2...2)] + Array(repeating: .tensor([3], -1...1), count: 3) + [.tensor([3], positive)]),
     OpCase("average_pool", AveragePool(kernel: [2, 3], strides: [2, 2]), shapes: [2, 3, 6, 7]),
-    OpCase("average_pool padded", AveragePool(kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2]),
+    OpCase(
+      "average_pool padded", AveragePool(kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2]),
       shapes: [1, 3, 6, 5]),
-    OpCase("average_pool inside", AveragePool(kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2],
-      countIncludePad: false), shapes: [1, 3, 6, 5]),
-    OpCase("average_pool ceil", AveragePool(kernel: [3, 2], strides: [3, 2], padding: [1, 0, 1, 0], ceilMode: true),
+    OpCase(
+      "average_pool inside",
+      AveragePool(
+        kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2],
+        countIncludePad: false), shapes: [1, 3, 6, 5]),
+    OpCase(
+      "average_pool ceil", AveragePool(kernel: [3, 2], strides: [3, 2], padding: [1, 0, 1, 0], ceilMode: true),
       shapes: [1, 2, 7, 5]),
     OpCase("max_pool", MaxPool(kernel: [3, 2], strides: [2, 1], padding: [1, 1, 1, 0]), shapes: [2, 3, 6, 5]),
-    OpCase("max_pool ceil dilated", MaxPool(kernel: [2, 2], strides: [2, 2], dilation: [2, 1], ceilMode: true),
+    OpCase(
+      "max_pool ceil dilated", MaxPool(kernel: [2, 2], strides: [2, 2], dilation: [2, 1], ceilMode: true),
       shapes: [1, 3, 6, 5]),
     OpCase("global_average_pool", GlobalAveragePool(), shapes: [2, 3, 4, 5]),
   ]
@@ -127,17 +136,23 @@ extension OpCase {
 
   private static let graphs: [OpCase] = [
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
-    OpCase("aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),
+    OpCase(
+      "aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),
       [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),
-    OpCase("aggregate other way", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+    OpCase(
+      "aggregate other way", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
       [.tensor([1, 3, 6, 9], -2...2), svga(3, 1, 6, 9)]),
-    OpCase("aggregate gated", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: 0),
+    OpCase(
+      "aggregate gated", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: 0),
       [.tensor([2, 3, 5, 4], -2...2), gated]),
-    OpCase("aggregate gated without start", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: nil),
+    OpCase(
+      "aggregate gated without start", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: nil),
       [.tensor([2, 3, 5, 4], -2...2), gated]),
-    OpCase("aggregate indices", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+    OpCase(
+      "aggregate indices", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
       [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 20)]),
-    OpCase("aggregate candidates", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+    OpCase(
+      "aggregate candidates", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
       [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 6), .tensor([2, 3, 2, 3], -2...2)]),
   ]
 }

@@ -50,8 +50,10 @@ import Testing
   @Test func averagePoolByHand() throws {
     let x = Tensor<Double>(shape: [1, 1, 2, 3], real: [1, 2, 3, 4, 5, 6])
     func run(_ includes: Bool, _ ceil: Bool) throws -> Tensor<Double> {
-      try AveragePool(kernel: [2, 2], strides: [2, 2], padding: [1, 0, 0, 0], countIncludePad: includes, ceilMode: ceil)
-        .evaluate([.tensor(x)])[0].tensor
+      try AveragePool(
+        kernel: [2, 2], strides: [2, 2], padding: [1, 0, 0, 0], countIncludePad: includes, ceilMode: ceil
+      )
+      .evaluate([.tensor(x)])[0].tensor
     }
     // Rows -1..2; without rounding up only the window over rows -1 and 0, columns 0 and 1 is left.
     #expect(try run(true, false).real == [0.75])
