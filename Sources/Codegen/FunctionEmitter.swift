@@ -99,8 +99,12 @@ struct FunctionEmitter {
   /// A pointer to an element.
   func pointer(_ buffer: String, _ index: LoopIndex, plus lanes: Int = 0) throws -> CExpression {
     let base = try self.buffer(buffer).pointer
-    let offset = self.index(index + .constant(lanes))
-    return offset == .integer(0) ? base : .infix("+", base, offset)
+    let linear = indices.linear(index + .constant(lanes))
+    let offset = indices.expression(linear)
+    if offset == .integer(0) { return base }
+    // Without differences every partial sum stays in the buffer, so the terms need no parentheses.
+    let isSum = linear.constant >= 0 && linear.terms.allSatisfy { $0.factor > 0 }
+    return isSum ? offset.appended(to: base) : .infix("+", base, offset)
   }
 
   func element(_ buffer: String, _ index: LoopIndex, plus lanes: Int = 0) throws -> CExpression {
@@ -110,6 +114,14 @@ struct FunctionEmitter {
   func buffer(_ name: String) throws -> Buffer {
     guard let buffer = buffers[name] else { throw Diagnostic("no buffer is called \(name)") }
     return buffer
+  }
+}
+
+extension CExpression {
+  /// `base + a + b` for a sum `a + b`.
+  fileprivate func appended(to base: CExpression) -> CExpression {
+    if case .infix("+", let rest, let last) = self { return .infix("+", rest.appended(to: base), last) }
+    return .infix("+", base, self)
   }
 }
 

@@ -12,10 +12,14 @@ import Testing
   static let files: [String] =
     ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { $0.hasSuffix(".vil") }.sorted()
 
+  static func program(_ file: String) throws -> LoopProgram {
+    let url = folder.appendingPathComponent(file)
+    return try LoopProgram(parsing: String(contentsOf: url, encoding: .utf8), file: file).withRandomWeights()
+  }
+
   @Test(arguments: files, Machine.all)
   func sameBytesAsTheInterpreter(_ file: String, _ machine: Machine) async throws {
-    let url = LoopSuiteTests.folder.appendingPathComponent(file)
-    let program = try LoopProgram(parsing: String(contentsOf: url, encoding: .utf8), file: file)
+    let program = try LoopSuiteTests.program(file)
     var machine = machine
     machine.target.instructions["dot4_i8"] = dot4
     try await expectSameBytes(program, on: machine, checks: machine.compiler == "gcc")

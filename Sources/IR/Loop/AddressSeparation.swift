@@ -69,7 +69,15 @@ struct AddressSeparation {
       common.reduce(entry.access.address) { $1.atom == atom ? $0 : $0.without($1.atom) }
     }
     if span(of: lower.map { $0.without(atom) }) < abs(factor) { return true }
-    let candidates = Set(lower.flatMap { $0.terms.map { abs($0.factor) } }).filter { $0 > abs(factor) }.sorted()
+    // The digit has to fit below the radix. Unrolled code has its strides in the constants.
+    let digits = accesses.map { $0.analysis.range(of: AffineIndex(atom: atom)) }
+    guard let low = digits.map(\.low).min(), let high = digits.map(\.high).max(), IndexRange(low, high).isFinite else {
+      return false
+    }
+    let least = (IndexRange(0, high - low) * abs(factor)).high
+    let strides = lower.flatMap { $0.terms.map { abs($0.factor) } }
+    let candidates = Set(strides + lower.map { abs($0.constant - lower[0].constant) })
+      .filter { $0 > max(least, abs(factor)) }.sorted()
     return candidates.contains { radix in
       [false, true].contains { wraps in
         let digits = lower.map { lowDigits($0, radix, keeping: atom, wraps ? lower[0].constant : nil) }

@@ -53,7 +53,6 @@ extension Target {
       "select.f32x16": "_mm512_mask_blend_ps({0}, {2}, {1})",
       "zero.f32x16": "_mm512_setzero_ps()",
       "splat.f32x16": "_mm512_set1_ps({0})",
-      "broadcast.f32x16": "_mm512_set1_ps(*({0}))",
       "assemble.f32x16": "_mm512_setr_ps({*})",
       "load.f32x16": "_mm512_loadu_ps({0})",
       "store.f32x16": "_mm512_storeu_ps({0}, {1})",

@@ -31,6 +31,8 @@ struct GraphRewriter {
       if let replacement = try visit(&rewriter, current) {
         for (old, new) in zip(node.results, replacement) {
           rewriter.substitutions[old] = new
+          // What a pass makes in a node's place is still that node to a reader of the text.
+          if new.index >= source.values.count { rewriter.graph.swapNames(old, new) }
           rewriter.useCounts[new] = rewriter.useCounts[old, default: 0]
         }
       } else {
