@@ -58,7 +58,9 @@ let package = Package(
       ],
       swiftSettings: strict + clangHeaders),
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
-    .testTarget(name: "PassesTests", dependencies: ["IR", "Passes"], swiftSettings: strict),
+    .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
+    .testTarget(
+      name: "FileTests", dependencies: ["IR", "Passes", "Frontends"], exclude: ["Cases"], swiftSettings: strict),
     .testTarget(name: "CodegenTests", dependencies: ["IR", "Passes", "Codegen"], swiftSettings: strict + clangHeaders),
     .testTarget(name: "FrontendsTests", dependencies: ["IR", "Frontends"], swiftSettings: strict),
   ],

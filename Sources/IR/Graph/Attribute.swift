@@ -22,6 +22,8 @@ public struct Attribute: Hashable, Sendable {
 /// What an op's initialiser reads its parameters from; `finish` complains about the ones nobody asked for.
 public struct AttributeReader {
   private var remaining: [String: AttributeValue]
+  /// What the owner has asked for: the names it accepts, once it has read everything.
+  private var asked: [String] = []
   private let owner: String
 
   public init(_ attributes: [Attribute], owner: String) {
@@ -33,6 +35,7 @@ public struct AttributeReader {
   private mutating func take<Value>(
     _ name: String, default fallback: Value?, expected: String, _ convert: (AttributeValue) -> Value?
   ) throws -> Value {
+    asked.append(name)
     guard let value = remaining.removeValue(forKey: name) else {
       if let fallback { return fallback }
       throw Diagnostic("\(owner) needs the attribute '\(name)', \(expected)")
@@ -43,8 +46,16 @@ public struct AttributeReader {
     return converted
   }
 
+  /// Whether an optional attribute is there to be read.
+  public mutating func has(_ name: String) -> Bool {
+    asked.append(name)
+    return remaining[name] != nil
+  }
+
   public mutating func bool(_ name: String, default fallback: Bool? = nil) throws -> Bool {
-    try take(name, default: fallback, expected: "true or false") { if case .bool(let value) = $0 { value } else { nil } }
+    try take(name, default: fallback, expected: "true or false") {
+      if case .bool(let value) = $0 { value } else { nil }
+    }
   }
 
   public mutating func integer(_ name: String, default fallback: Int? = nil) throws -> Int {
@@ -97,8 +108,13 @@ public struct AttributeReader {
 
   /// Throws when an attribute is left that the op does not know.
   public func finish() throws {
-    if let unknown = remaining.keys.sorted().first {
-      throw Diagnostic("\(owner) has no attribute '\(unknown)'")
-    }
+    guard let unknown = remaining.keys.sorted().first else { return }
+    let known = Set(asked).sorted()
+    let close = nearest(to: unknown, among: known)
+    let hint =
+      if let first = close.first { "is '\(first)' meant?" } else {
+        known.isEmpty ? "it takes none" : "it takes \(known.joined(separator: ", "))"
+      }
+    throw Diagnostic("\(owner) has no attribute '\(unknown)'; \(hint)")
   }
 }

@@ -84,6 +84,11 @@ public struct Graph: Sendable {
   /// Gives a value another type, as layout assignment does.
   public mutating func retype(_ value: ValueID, as type: ValueType) { values[value.index].type = type }
 
+  /// Exchanges two values' names, so that a replacement can carry the name of what it replaces.
+  public mutating func swapNames(_ a: ValueID, _ b: ValueID) {
+    (values[a.index].name, values[b.index].name) = (values[b.index].name, values[a.index].name)
+  }
+
   public mutating func addInput(_ type: TensorType, name: String) -> ValueID {
     let id = addValue(.tensor(type), name: name)
     inputs.append(id)

@@ -13,10 +13,24 @@ struct AddressSeparation {
   private let round: Int
   /// Terms that do not change from round to round and are the same in all accesses; they cancel.
   private let common: [AffineIndex.Term]
+  /// The rounds each access happens in.
+  private let rounds: Set<IndexRange>
 
-  init(_ accesses: [(access: LoopAccess, analysis: IndexAnalysis)], round: Int) {
+  init(_ given: [(access: LoopAccess, analysis: IndexAnalysis)], round: Int) {
+    let variable = AffineIndex(atom: round)
+    let factor = given.lazy.map { $0.access.address.factor(of: round) }.first { $0 != 0 } ?? 1
+    let accesses = given.map { entry in
+      // Under a guard that leaves one round, the address may be written with any multiple of the round in it.
+      let own = entry.analysis.range(of: variable)
+      guard own.low == own.high else { return entry }
+      var moved = entry
+      moved.access.address =
+        entry.access.address + (variable - own.low) * (factor - entry.access.address.factor(of: round))
+      return moved
+    }
     self.accesses = accesses
     self.round = round
+    rounds = Set(given.map { $0.analysis.range(of: variable) })
     let first = accesses.first?.access.address.terms ?? []
     common = first.filter { term in
       accesses.allSatisfy { entry in
@@ -28,7 +42,8 @@ struct AddressSeparation {
 
   /// Whether no two different rounds meet in any of the accesses.
   var isProved: Bool {
-    !accesses.isEmpty && !accesses.contains { $0.access.address.isUnknown } && determines(round, depth: 3)
+    if rounds.count == 1, rounds.allSatisfy({ $0.low == $0.high }) { return true }
+    return !accesses.isEmpty && !accesses.contains { $0.access.address.isUnknown } && determines(round, depth: 3)
   }
 
   /// Whether equal addresses imply equal values of the atom.
@@ -54,7 +69,15 @@ struct AddressSeparation {
       common.reduce(entry.access.address) { $1.atom == atom ? $0 : $0.without($1.atom) }
     }
     if span(of: lower.map { $0.without(atom) }) < abs(factor) { return true }
-    let candidates = Set(lower.flatMap { $0.terms.map { abs($0.factor) } }).filter { $0 > abs(factor) }.sorted()
+    // The digit has to fit below the radix. Unrolled code has its strides in the constants.
+    let digits = accesses.map { $0.analysis.range(of: AffineIndex(atom: atom)) }
+    guard let low = digits.map(\.low).min(), let high = digits.map(\.high).max(), IndexRange(low, high).isFinite else {
+      return false
+    }
+    let least = (IndexRange(0, high - low) * abs(factor)).high
+    let strides = lower.flatMap { $0.terms.map { abs($0.factor) } }
+    let candidates = Set(strides + lower.map { abs($0.constant - lower[0].constant) })
+      .filter { $0 > max(least, abs(factor)) }.sorted()
     return candidates.contains { radix in
       [false, true].contains { wraps in
         let digits = lower.map { lowDigits($0, radix, keeping: atom, wraps ? lower[0].constant : nil) }

@@ -70,7 +70,11 @@ struct IndexAnalysis {
     switch relation {
     case .less: assume(.greaterOrEqual, left, right)
     case .lessOrEqual: assume(.greater, left, right)
-    case .equal: break
+    case .equal:
+      // Not equal says something where equal is the end of what can be.
+      let difference = range(of: left - right)
+      if difference.low == 0 { assume(.greater, left, right) }
+      if difference.high == 0 { assume(.less, left, right) }
     case .greaterOrEqual: assume(.less, left, right)
     case .greater: assume(.lessOrEqual, left, right)
     }

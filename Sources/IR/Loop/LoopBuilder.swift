@@ -11,6 +11,12 @@ public struct LoopBuilder {
 
   public init() {}
 
+  /// A builder that goes on with another's names, from other statements.
+  public init(continuing other: LoopBuilder, with statements: [LoopStatement] = []) {
+    counts = other.counts
+    self.statements = statements
+  }
+
   /// A name nobody has had in this builder: `hint`, then `hint_1`, `hint_2`, ...
   public mutating func fresh(_ hint: String) -> String {
     let count = counts[hint, default: 0]
@@ -87,9 +93,16 @@ public struct LoopBuilder {
     append(.store(buffer: buffer, index, value, mask: mask))
   }
 
+  // Apart from the next, because a call that leaves a defaulted closure out counts as throwing.
+  public mutating func ifIndex(
+    _ comparisons: [LoopComparison], _ then: (inout LoopBuilder) throws -> Void
+  ) rethrows {
+    try ifIndex(comparisons, then, else: { _ in })
+  }
+
   public mutating func ifIndex(
     _ comparisons: [LoopComparison], _ then: (inout LoopBuilder) throws -> Void,
-    else otherwise: (inout LoopBuilder) throws -> Void = { _ in }
+    else otherwise: (inout LoopBuilder) throws -> Void
   ) rethrows {
     let thenBlock = try block(then)
     let elseBlock = try block(otherwise)
@@ -97,8 +110,14 @@ public struct LoopBuilder {
   }
 
   public mutating func ifValue(
+    _ condition: LoopValue, _ then: (inout LoopBuilder) throws -> Void
+  ) rethrows {
+    try ifValue(condition, then, else: { _ in })
+  }
+
+  public mutating func ifValue(
     _ condition: LoopValue, _ then: (inout LoopBuilder) throws -> Void,
-    else otherwise: (inout LoopBuilder) throws -> Void = { _ in }
+    else otherwise: (inout LoopBuilder) throws -> Void
   ) rethrows {
     let thenBlock = try block(then)
     let elseBlock = try block(otherwise)
@@ -121,11 +140,14 @@ public struct LoopTensor: Sendable {
   /// Offset of the first element.
   public var base: LoopIndex
   public var type: TensorType
+  /// The graph this tensor stores, where the value is a neighbourhood: see `NeighborhoodType.storage`.
+  public var neighborhood: NeighborhoodType?
 
-  public init(buffer: String, base: LoopIndex = 0, type: TensorType) {
+  public init(buffer: String, base: LoopIndex = 0, type: TensorType, neighborhood: NeighborhoodType? = nil) {
     self.buffer = buffer
     self.base = base
     self.type = type
+    self.neighborhood = neighborhood
   }
 
   public var shape: [Int] { type.shape }

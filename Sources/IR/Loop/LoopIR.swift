@@ -27,6 +27,8 @@
 //
 // Index arithmetic is exact over the integers; `div` and `mod` floor, by a positive constant. `fma` rounds once
 // where the target has a fused multiply-add and twice where it says it has not; `mul` then `add` always round twice.
+// A function sees its parameters and nothing else, buffers included; `scratch` is each worker's own because its views
+// are. A name in scope is not bound again, and a local is not called as a buffer is.
 // One thread and many give the same bytes: a parallel loop's iterations write disjoint elements, and every
 // horizontal reduction has one fixed order (a halving tree).
 

@@ -1,9 +1,166 @@
-/// Elementary functions written in the loop language, lane by lane, for kernels and op bodies on every target.
+/// Elementary functions of float32 written in the loop language, lane by lane, for kernels and op bodies on every
+/// target: only adds, multiplies, fused multiply-adds, comparisons and bit moves, so every target agrees on them.
 ///
-/// Arguments must be variables or literals: they are used more than once.
+/// Arguments are bound to variables first, since each is used more than once. The polynomials are weighted minimax
+/// fits of our own (Lawson's iteration on the exact function in double, coefficients rounded to float32); the error
+/// beside each was measured in float32 against double over the whole range and is held by `LoopMathTests`.
 public enum LoopMath {
-  /// The Gaussian error linear unit in its erf form.
+  /// The Gaussian error linear unit in its erf form, x * Phi(x).
+  ///
+  /// Phi(x) = clamp(1/2 + x * P(x^2 - 7.5)); the shift keeps Horner's rule from cancelling at |x| near 5, where the
+  /// power series in x^2 loses five digits, and costs nothing: x * x - 7.5 is one fma. Error at most
+  /// 6.5e-7 * max(1, |x|), and at most 2 ulp for |x| < 0.5, with and without a fused multiply-add.
   public static func gelu(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
-    preconditionFailure("written next")
+    let type = LoopType(.f32, lanes: lanes)
+    let t = builder.let("t", type, .fma(x, x, .f32(-7.5, lanes: lanes)))
+    let p = polynomial(&builder, t, geluCoefficients, lanes: lanes)
+    let phi = builder.let("phi", type, .fma(x, p, .f32(0.5, lanes: lanes)))
+    let clamped = LoopValue.minimum(.maximum(phi, .f32(0, lanes: lanes)), .f32(1, lanes: lanes))
+    return builder.let("gelu", type, x * clamped)
+  }
+
+  /// Coefficients of P, lowest power first.
+  static let geluCoefficients: [Double] = [
+    0x1.739ae4p-3, -0x1.77e220p-7, 0x1.03b474p-10, -0x1.6060fep-14, 0x1.b773f2p-18, -0x1.ee27d4p-22,
+    0x1.f0a216p-26, -0x1.bfc8aap-30, 0x1.7b36c0p-34, -0x1.37e9b6p-38, 0x1.b62e88p-43, -0x1.951ad0p-48,
+    0x1.52b16ap-54,
+  ]
+
+  /// e^x: x = n ln 2 + r, e^r by a polynomial, 2^n by its bits in two halves so that results reach into the
+  /// subnormals and overflow to infinity.
+  public static func exp(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let integers = LoopType(.i32, lanes: lanes)
+    let clamped = builder.let(
+      "x", type, .minimum(.maximum(x, .f32(-104.5, lanes: lanes)), .f32(89.5, lanes: lanes)))
+    let n = builder.let("n", type, .unary(.round, clamped * .f32(0x1.715476p0, lanes: lanes)))
+    let high = builder.let("r", type, .fma(n, .f32(-0x1.63p-1, lanes: lanes), clamped))
+    let r = builder.let("r", type, .fma(n, .f32(0x1.bd0106p-13, lanes: lanes), high))
+    let p = polynomial(
+      &builder, r, [0.5, 0x1.555554p-3, 0x1.55548cp-5, 0x1.111274p-7, 0x1.6d8e4ap-10, 0x1.9f0798p-13],
+      lanes: lanes)
+    let square = builder.let("r2", type, r * r)
+    let e = builder.let("e", type, .fma(square, p, r + .f32(1, lanes: lanes)))
+    let exponent = builder.let("k", integers, .convert(n, integers, saturating: false))
+    let half = builder.let(
+      "k", integers, .binary(.shiftRight, exponent, .constant(1, integers)))
+    let first = powerOfTwo(half, lanes: lanes)
+    let second = powerOfTwo(exponent - half, lanes: lanes)
+    let value = builder.let("exp", type, e * first * second)
+    // NaN fails every comparison and must come out as it went in.
+    return builder.let("exp", type, .select(.compare(.equal, x, x), value, x))
+  }
+
+  /// 2^k for integers -126...127.
+  private static func powerOfTwo(_ k: LoopValue, lanes: Int) -> LoopValue {
+    let integers = LoopType(.i32, lanes: lanes)
+    let biased = k + .constant(127, integers)
+    return .reinterpret(.binary(.shiftLeft, biased, .constant(23, integers)), LoopType(.f32, lanes: lanes))
+  }
+
+  /// The natural logarithm; minus infinity at 0, NaN below.
+  public static func log(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let integers = LoopType(.i32, lanes: lanes)
+    // Subnormals are scaled up by 2^23 first.
+    let tiny = builder.let("tiny", .mask(lanes: lanes), .compare(.less, x, .f32(0x1p-126, lanes: lanes)))
+    let scaled = builder.let("x", type, .select(tiny, x * .f32(0x1p23, lanes: lanes), x))
+    let bias = builder.let("bias", type, .select(tiny, .f32(23, lanes: lanes), .f32(0, lanes: lanes)))
+    let bits = builder.let("pattern", integers, .reinterpret(scaled, integers))
+    // The exponent that leaves a mantissa in [sqrt(1/2), sqrt(2)).
+    let exponent = builder.let(
+      "k", integers,
+      .binary(.shiftRight, bits - .constant(0x3f35_04f3, integers), .constant(23, integers)))
+    let mantissaBits = bits - .binary(.shiftLeft, exponent, .constant(23, integers))
+    let f = builder.let("f", type, .reinterpret(mantissaBits, type) - .f32(1, lanes: lanes))
+    let k = builder.let("k", type, .convert(exponent, type, saturating: false) - bias)
+    let p = polynomial(
+      &builder, f,
+      [
+        0x1.555548p-2, -0x1.000006p-2, 0x1.99a4bcp-3, -0x1.555c5ap-3, 0x1.2336e2p-3, -0x1.fc1f6ap-4, 0x1.e6f60cp-4,
+        -0x1.de4fb0p-4, 0x1.14631ap-4,
+      ], lanes: lanes)
+    let square = builder.let("f2", type, f * f)
+    let low = builder.let(
+      "low", type, .fma(k, .f32(-0x1.bd0106p-13, lanes: lanes), square * .f32(-0.5, lanes: lanes)))
+    let tail = builder.let("tail", type, .fma(square * f, p, low))
+    let value = builder.let("log", type, .fma(k, .f32(0x1.63p-1, lanes: lanes), tail + f))
+    let infinite = LoopValue.compare(.equal, x, .f32(.infinity, lanes: lanes))
+    let finite = builder.let("log", type, .select(infinite, x, value))
+    let zero = LoopValue.compare(.equal, x, .f32(0, lanes: lanes))
+    let positive = LoopValue.compare(.greater, x, .f32(0, lanes: lanes))
+    let undefined = builder.let(
+      "undefined", type, .select(zero, .f32(-.infinity, lanes: lanes), .f32(.nan, lanes: lanes)))
+    return builder.let("log", type, .select(positive, finite, undefined))
+  }
+
+  /// 1 / (1 + e^-x).
+  public static func sigmoid(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let negated = builder.let("x", type, -x)
+    let e = exp(&builder, negated, lanes: lanes)
+    let one = LoopValue.f32(1, lanes: lanes)
+    return builder.let("sigmoid", type, one / (one + e))
+  }
+
+  /// tanh: an odd polynomial for |x| < 0.625, 1 - 2 / (e^2|x| + 1) with x's sign beyond.
+  public static func tanh(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let one = LoopValue.f32(1, lanes: lanes)
+    let square = builder.let("x2", type, x * x)
+    let p = polynomial(
+      &builder, square, [-0x1.555530p-2, 0x1.110692p-3, -0x1.b827fep-5, 0x1.519c8ep-6, -0x1.73640cp-8],
+      lanes: lanes)
+    let small = builder.let("small", type, .fma(square * x, p, x))
+    let magnitude = builder.let("a", type, .unary(.absolute, x))
+    let doubled = builder.let("a2", type, magnitude + magnitude)
+    let e = exp(&builder, doubled, lanes: lanes)
+    let large = builder.let("large", type, one - .f32(2, lanes: lanes) / (e + one))
+    let negative = LoopValue.compare(.less, x, .f32(0, lanes: lanes))
+    let signed = builder.let("large", type, .select(negative, -large, large))
+    let isSmall = LoopValue.compare(.less, magnitude, .f32(0.625, lanes: lanes))
+    return builder.let("tanh", type, .select(isSmall, small, signed))
+  }
+
+  /// The error function: an odd polynomial for |x| < 1, 1 - e^(-x^2) Q(|x|) with x's sign beyond.
+  public static func erf(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let square = builder.let("x2", type, x * x)
+    let p = polynomial(
+      &builder, square,
+      [
+        0x1.20dd74p+0, -0x1.81273ep-2, 0x1.ce2cf8p-4, -0x1.b7f90cp-6, 0x1.5405b0p-8, -0x1.a3f6eep-11, 0x1.496a06p-14,
+      ], lanes: lanes)
+    let small = builder.let("small", type, x * p)
+    let magnitude = builder.let("a", type, .minimum(.unary(.absolute, x), .f32(4, lanes: lanes)))
+    let u = builder.let("u", type, magnitude - .f32(2.5, lanes: lanes))
+    let q = polynomial(&builder, u, erfcxCoefficients, lanes: lanes)
+    let exponent = builder.let("e", type, -(magnitude * magnitude))
+    let decay = exp(&builder, exponent, lanes: lanes)
+    let one = LoopValue.f32(1, lanes: lanes)
+    let large = builder.let("large", type, one - decay * q)
+    let negative = LoopValue.compare(.less, x, .f32(0, lanes: lanes))
+    let signed = builder.let("large", type, .select(negative, -large, large))
+    let isLarge = LoopValue.compare(.greaterOrEqual, .unary(.absolute, x), one)
+    return builder.let("erf", type, .select(isLarge, signed, small))
+  }
+
+  /// e^(x^2) erfc(x) around x = 2.5, for x in 1...4.
+  private static let erfcxCoefficients: [Double] = [
+    0x1.afb0a8p-3, -0x1.312a36p-4, 0x1.9458bcp-6, -0x1.016312p-7, 0x1.946222p-9, -0x1.c625aep-12, 0x1.92d4f6p-17,
+    -0x1.e5fe0ap-13,
+  ]
+
+  /// Horner's rule, lowest power first, one named step a fused multiply-add.
+  static func polynomial(
+    _ builder: inout LoopBuilder, _ x: LoopValue, _ coefficients: [Double], lanes: Int
+  ) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    guard let highest = coefficients.last else { preconditionFailure("a polynomial has a coefficient") }
+    var p = LoopValue.f32(highest, lanes: lanes)
+    for coefficient in coefficients.dropLast().reversed() {
+      p = builder.let("p", type, .fma(p, x, .f32(coefficient, lanes: lanes)))
+    }
+    return p
   }
 }

@@ -3,19 +3,24 @@
 extension LoopParser {
   /// `f32`, `f32x8`, `mask`, `maskx8`.
   mutating func type() throws -> LoopType {
+    guard let type = Self.type(token) else { throw unexpected("a type such as f32, i32x8 or maskx8") }
+    advance()
+    return type
+  }
+
+  private static func type(_ token: LoopToken) -> LoopType? {
     let parts = token.text.split(separator: "x", omittingEmptySubsequences: false)
     let lanes = parts.count == 1 ? 1 : parts.count == 2 ? Int(parts[1]) : nil
-    guard token.kind == .name, let lanes else { throw unexpected("a type such as f32, i32x8 or maskx8") }
-    let kind: LoopType.Kind
-    if parts[0] == "mask" {
-      kind = .mask
-    } else if let element = ElementType(rawValue: String(parts[0])) {
-      kind = .element(element)
-    } else {
-      throw unexpected("a type such as f32, i32x8 or maskx8")
-    }
+    guard token.kind == .name, let lanes, let head = parts.first else { return nil }
+    if head == "mask" { return .mask(lanes: lanes) }
+    return ElementType(rawValue: String(head)).map { LoopType($0, lanes: lanes) }
+  }
+
+  /// `mask value`, which a statement that assigns to a register called `mask` is not.
+  mutating func optionalMask() throws -> LoopValue? {
+    guard at("mask"), following.kind == .name else { return nil }
     advance()
-    return LoopType(kind: kind, lanes: lanes)
+    return try value()
   }
 
   /// A sum of products.
@@ -81,38 +86,40 @@ extension LoopParser {
   mutating func value() throws -> LoopValue {
     let place = token
     let isCall = isFollowed(by: "(")
-    let isElement = isFollowed(by: "[")
     let word = try name("a value")
     if isCall { return try call(word, at: place) }
+    // Words that a type or a lane count follows; where none does, a variable has the word's name.
+    let beginsTyped = Self.type(token) != nil
+    let beginsCounted = token.kind == .integer
     switch word {
-    case "shuffle" where isElement: return try shuffle()
-    case "const" where token.kind != .symbol || at("-"): return try literal()
-    case "load":
+    case "const" where beginsTyped: return try literal()
+    case "load" where beginsTyped:
       let type = try type()
       let (buffer, index) = try self.place()
-      return .load(buffer: buffer, index, type, mask: accept("mask") ? try value() : nil)
-    case "gather":
+      return .load(buffer: buffer, index, type, mask: try optionalMask())
+    case "gather" where beginsTyped:
       let type = try type()
       let buffer = try name("a buffer's name")
       try expect("[")
       let offsets = try value()
       try expect("]")
-      return .gather(buffer: buffer, offsets, type, mask: accept("mask") ? try value() : nil)
-    case "splat":
+      return .gather(buffer: buffer, offsets, type, mask: try optionalMask())
+    case "splat" where beginsCounted:
       let lanes = try integer()
       return .splat(try value(), lanes: lanes)
-    case "index", "iota":
+    case "index" where beginsTyped, "iota" where beginsTyped:
       let type = try type()
       return .index(try index(), type, step: word == "iota" ? 1 : 0)
-    case "lanemask":
+    case "lanemask" where beginsCounted:
       let lanes = try integer()
       return .firstLanes(try index(), lanes: lanes)
-    case "convert", "saturate":
+    case "convert" where beginsTyped, "saturate" where beginsTyped:
       let type = try type()
       return .convert(try value(), type, saturating: word == "saturate")
-    case "bits":
+    case "bits" where beginsTyped:
       let type = try type()
       return .reinterpret(try value(), type)
+    case "shuffle": return try shuffle()
     case "reduce":
       let reduction = try choice(LoopReduction.self, "a reduction")
       return .reduce(reduction, try value())
@@ -192,11 +199,10 @@ extension LoopParser {
 }
 
 extension LoopParser {
-  /// Words that begin a statement or a value, or that structure one: names may not be among them.
+  /// Words that begin a statement, or a value in a way that a variable could be mistaken for: names may not be among
+  /// them. The other words of the language mean themselves only where nothing else can stand.
   static let reserved: Set<String> = [
-    "program", "buffer", "func", "entry", "for", "if", "let", "var", "store", "prefetch", "call", "layer", "else",
-    "value", "and", "in", "step", "unrolled", "parallel", "while", "mask", "range", "align", "index", "iota", "const",
-    "load", "gather", "splat", "lanemask", "convert", "saturate", "bits", "reduce", "instr", "shuffle", "div", "mod",
-    "min", "max", "inf", "nan",
+    "program", "buffer", "func", "entry", "for", "if", "else", "let", "var", "store", "prefetch", "call", "layer",
+    "reduce", "instr", "shuffle",
   ]
 }

@@ -25,6 +25,9 @@ struct LoopParser {
     position + 1 < tokens.count && tokens[position + 1].kind == .symbol && tokens[position + 1].text == symbol
   }
 
+  /// The token after this one.
+  var following: LoopToken { tokens[min(position + 1, tokens.count - 1)] }
+
   func unexpected(_ wanted: String) -> Diagnostic {
     Diagnostic("found \(token.description), expected \(wanted)", at: token.location)
   }
@@ -176,7 +179,7 @@ struct LoopParser {
     if accept("layer") { return .layer(try string(), try block()) }
     if accept("store") {
       let (buffer, index) = try place()
-      let mask = accept("mask") ? try value() : nil
+      let mask = try optionalMask()
       try expect("=")
       return .store(buffer: buffer, index, try value(), mask: mask)
     }
@@ -235,7 +238,8 @@ struct LoopParser {
   }
 
   private mutating func conditional() throws -> LoopStatement {
-    if at("value") {
+    // An index called `value` has an operator after it.
+    if at("value"), following.kind == .name {
       advance()
       let condition = try value()
       return .ifValue(condition, then: try block(), else: accept("else") ? try block() : [])

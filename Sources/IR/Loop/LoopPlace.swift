@@ -74,7 +74,7 @@ struct LoopPlace {
       if case .firstLanes(let index, lanes: _) = value { firstLanes[name] = form(of: index) }
     case .letIndex(let name, let values, let value):
       indices[name] = analysis.variable(in: IndexRange(values))
-      if case .index(let index, _, step: _) = value { indices[name] = form(of: index) ?? indices[name] }
+      if let exact = exactIndex(of: value) { indices[name] = exact }
     case .register(let name, let type, count: _, let values, _):
       valueRanges[name] = type.element.flatMap { Self.range($0, values) }
       firstLanes[name] = nil
@@ -101,6 +101,14 @@ struct LoopPlace {
       if comparisons.count == 1 { otherwise.analysis.assumeNot(comparison.relation, left, right) }
     }
     return (then, otherwise)
+  }
+
+  /// The index that an integer `value` is, where it is one that fits the type.
+  func exactIndex(of value: LoopValue) -> AffineIndex? {
+    guard case .index(let index, let type, step: _) = value, let form = form(of: index),
+      let all = type.element?.integerRange, IndexRange(all).contains(analysis.range(of: form))
+    else { return nil }
+    return form
   }
 
   // MARK: masks

@@ -123,11 +123,7 @@ extension LoopVerifier {
     guard type.isInteger, type.lanes == 1 else {
       return report("an index comes out of one integer, found \(type)")
     }
-    if case .index(let index, _, step: _) = value, let form = place.form(of: index),
-      place.analysis.proves(form, in: range), place.range(of: value).map(\.isFinite) == true
-    {
-      return
-    }
+    if let exact = place.exactIndex(of: value), place.analysis.proves(exact, in: range) { return }
     verify(value, staysIn: IndexRange(range), what: name, in: place)
   }
 

@@ -1,0 +1,119 @@
+import Foundation
+import IR
+
+/// Graphs as `.vir` text with their weights.
+///
+/// The text names where its constants come from: `synthetic:SEED`, a safetensors file (a relative path starts at the
+/// text's own folder), or both with a plus between, when what a pass computed lies in the file and the rest is made up.
+public enum GraphFile {
+  /// As many as a spec may describe: a file may be bounded by its bytes, made-up tensors are not.
+  private static let mostSynthetic = 1 << 31
+
+  /// Reads a graph and the contents of its named constants, from `weights` or else from what the text names.
+  public static func read(_ path: String, weights: WeightSource? = nil) throws -> Graph {
+    var graph = try GraphParser.parse(readText(path), file: path)
+    var missing = constants(of: graph)
+    if missing.isEmpty { return graph }
+    if weights == nil && graph.weightSource.isEmpty {
+      throw Diagnostic("\(path) has \(missing.count) named constants and names no weights; give it --weights")
+    }
+    let sources = try weights.map { [$0] } ?? sources(of: graph, beside: path)
+    // What files hold wins over what can be made up under any name.
+    var synthetic: SyntheticWeights?
+    var problems: [String] = []
+    for source in sources {
+      switch source {
+      case .synthetic(let seed): synthetic = SyntheticWeights(seed: seed)
+      case .file(let file):
+        let tensors = try Safetensors(path: file).tensors
+        for (name, type) in missing {
+          guard let tensor = tensors[name] else { continue }
+          missing[name] = nil
+          if let contents = contents(tensor, as: type) {
+            graph.weights[name] = contents
+          } else {
+            problems.append("wrong type: \(name) is \(tensor.type) in \(file), and the graph needs \(type)")
+          }
+        }
+      }
+    }
+    if let synthetic {
+      let madeUp = missing.filter { $0.value.element == .f32 }
+      let elements = madeUp.reduce(0.0) { $0 + Double($1.value.count) }
+      guard elements <= Double(mostSynthetic) else {
+        throw Diagnostic("\(path) asks for \(elements) synthetic weights; at most \(mostSynthetic) are made up")
+      }
+      for (name, type) in madeUp {
+        graph.weights[name] = synthetic.tensor(name, shape: type.shape)
+        missing[name] = nil
+      }
+    }
+    problems += missing.map { "missing: \($0) \($1)" }
+    if !problems.isEmpty {
+      throw Diagnostic(
+        "\(sources.map(\.description).joined(separator: "+")) does not hold the constants of \(path)",
+        notes: problems.sorted())
+    }
+    if let weights { graph.weightSource = weights.description }
+    return graph
+  }
+
+  /// Writes a graph so that `read` gets it back: the text, and beside it a safetensors file of the constants that
+  /// cannot be made up again. The file is written first, and nothing is left half-written.
+  public static func write(_ graph: Graph, to path: String) throws {
+    var graph = graph
+    let synthetic = graph.weightSource.split(separator: "+").compactMap { text -> SyntheticWeights? in
+      guard case .synthetic(let seed)? = try? WeightSource(parsing: String(text)) else { return nil }
+      return SyntheticWeights(seed: seed)
+    }.first
+    var stored: [String: TensorData] = [:]
+    var isMadeUp = false
+    for (name, type) in constants(of: graph) {
+      guard let data = graph.weights[name] else { throw Diagnostic("the constant '\(name)' has no contents to write") }
+      if type.element == .f32, let synthetic, data == synthetic.tensor(name, shape: data.shape) {
+        isMadeUp = true
+      } else {
+        stored[name] = data
+      }
+    }
+    var sources: [String] = []
+    if isMadeUp, let synthetic { sources.append(WeightSource.synthetic(seed: synthetic.seed).description) }
+    if !stored.isEmpty {
+      let file = URL(fileURLWithPath: path).deletingPathExtension().appendingPathExtension("safetensors")
+      try Safetensors(stored).write(to: file.path)
+      sources.append(file.lastPathComponent)
+    }
+    graph.weightSource = sources.joined(separator: "+")
+    try writeFileAtomically(Array(GraphPrinter.print(graph).utf8), to: path)
+  }
+
+  private static func sources(of graph: Graph, beside path: String) throws -> [WeightSource] {
+    try graph.weightSource.split(separator: "+").map { text in
+      switch try WeightSource(parsing: String(text)) {
+      case .synthetic(let seed): .synthetic(seed: seed)
+      case .file(let file):
+        if file.hasPrefix("/") {
+          .file(file)
+        } else {
+          .file(URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(file).path)
+        }
+      }
+    }
+  }
+
+  /// The named constants of a graph and of the graphs nested in it.
+  private static func constants(of graph: Graph) -> [String: TensorType] {
+    var result: [String: TensorType] = [:]
+    for node in graph.nodes {
+      if let constant = node.op as? Constant, case .named(let name) = constant.source { result[name] = constant.type }
+      if let region = node.op.region { result.merge(constants(of: region)) { first, _ in first } }
+    }
+    return result
+  }
+
+  private static func contents(_ tensor: TensorData, as type: TensorType) -> TensorData? {
+    guard tensor.shape == type.shape else { return nil }
+    if tensor.element == type.element { return tensor }
+    return type.element == .f32 ? tensor.convertedToFloat32() : nil
+  }
+}

@@ -1,0 +1,38 @@
+import IR
+
+/// Finds and reads whatever the user called a model, and gives it weights.
+public enum ModelLoader {
+  /// A zoo name, a `.yaml` spec or a `.vir` graph as a graph with its weights.
+  ///
+  /// - Parameters:
+  ///   - weights: Nil for synthetic ones, or those a `.vir` file names.
+  ///   - inputSize: Nil for the model's own; a `.vir` file's shapes are fixed.
+  ///   - batch: Nil for 1, or what a `.vir` file has.
+  /// - Throws: A `Diagnostic` or a `DiagnosticList`; an unknown model is one line with the nearest names.
+  public static func load(
+    model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil
+  ) throws -> ModelGraph {
+    if model.hasSuffix(".vir") {
+      if inputSize != nil { throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model") }
+      if batch != nil { throw Diagnostic("\(model) has fixed shapes; a batch needs a spec or a zoo model") }
+      return ModelGraph(graph: try GraphFile.read(model, weights: weights))
+    }
+    var result = try spec(of: model).build(
+      height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1)
+    let source = weights ?? .synthetic(seed: 0)
+    result.graph.weights = try source.load(result.entries, model: result.graph.name)
+    result.graph.weightSource = source.description
+    return result
+  }
+
+  /// The spec of a zoo name or of a `.yaml` file.
+  public static func spec(of model: String) throws -> ModelSpec {
+    if model.hasSuffix(".yaml") || model.hasSuffix(".yml") {
+      return try ModelSpec(parsing: readText(model), file: model)
+    }
+    if model.contains("/") || (model.contains(".") && Zoo.entry(named: model) == nil) {
+      throw Diagnostic("cannot tell what model '\(model)' is; expected a zoo name, a .yaml or a .vir file")
+    }
+    return try Zoo.spec(named: model)
+  }
+}

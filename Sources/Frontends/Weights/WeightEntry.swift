@@ -1,0 +1,48 @@
+import IR
+
+/// One entry of a model's state dict: what a published checkpoint holds and a loader must find.
+public struct WeightEntry: Hashable, Sendable {
+  /// What an entry is to training, and so whether it counts as a parameter.
+  public enum Role: Hashable, Sendable {
+    case parameter
+    /// A running statistic.
+    case buffer
+    /// `num_batches_tracked`: part of the state dict, never read.
+    case counter
+  }
+
+  /// The published state-dict name.
+  public var name: String
+  public var shape: [Int]
+  public var role: Role
+  /// What the model's constructor computes, for an entry that is never synthesised and that a file may leave out.
+  public var computed: TensorData?
+
+  public init(_ name: String, _ shape: [Int], role: Role = .parameter, computed: TensorData? = nil) {
+    self.name = name
+    self.shape = shape
+    self.role = role
+    self.computed = computed
+  }
+
+  public var element: ElementType {
+    switch role {
+    case .parameter, .buffer: .f32
+    case .counter: .i64
+    }
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+}
+
+extension Sequence where Element == WeightEntry {
+  /// How many numbers training would adjust: running statistics and counters do not count.
+  public var parameterCount: Int {
+    reduce(0) { total, entry in
+      switch entry.role {
+      case .parameter: total + entry.count
+      case .buffer, .counter: total
+      }
+    }
+  }
+}

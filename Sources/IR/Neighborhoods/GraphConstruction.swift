@@ -1,0 +1,82 @@
+import RealModule
+
+/// A way of connecting the pixels of an image: the parameters of one kind of graph construction, and what graph it
+/// builds. Kinds are open (a new one is one file here and one line in `GraphConstructions.all`); the `NeighborhoodForm`
+/// a kind maps to is one of a closed list, and passes and lowerings look at nothing else.
+public protocol GraphConstruction: Sendable {
+  /// The name in the text form, like `svga`.
+  static var kind: String { get }
+
+  /// Names of the operands after x, for kinds that need data of their own (relative positions, first memberships).
+  static var dataNames: [String] { get }
+
+  /// Reads the parameters; throws a `Diagnostic` on a missing or senseless one.
+  init(_ reader: inout AttributeReader) throws
+
+  /// The parameters, in the order they print; `init` accepts exactly these.
+  var attributes: [Attribute] { get }
+
+  /// What the graph over `height` x `width` pixels of `channels` features looks like; `data` are the types of the
+  /// operands after x. Throws a `Diagnostic` where the parameters do not fit.
+  func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm
+
+  /// The reference: the graph over the pixels of `x` [N, C, H, W].
+  func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, data: [Tensor<T>]) throws -> NeighborhoodValue
+
+  /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` has nothing to
+  /// write.
+  func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws
+}
+
+extension GraphConstruction {
+  public static var dataNames: [String] { [] }
+  public var kind: String { Self.kind }
+}
+
+/// Every kind of graph construction.
+public enum GraphConstructions {
+  public static let all: [any GraphConstruction.Type] = [
+    SVGA.self
+  ]
+
+  /// Reads the attribute `kind` and the parameters of that kind.
+  static func read(_ reader: inout AttributeReader) throws -> any GraphConstruction {
+    let kind = try reader.string("kind")
+    guard let type = all.first(where: { $0.kind == kind }) else {
+      let known = all.map { $0.kind }
+      let close = nearest(to: kind, among: known)
+      let hint = close.isEmpty ? "known kinds are \(known.joined(separator: ", "))" : "is '\(close[0])' meant?"
+      throw Diagnostic("there is no graph construction '\(kind)'; \(hint)")
+    }
+    return try type.init(&reader)
+  }
+}
+
+extension NeighborhoodType {
+  /// The tensor that stores a graph of this type in loops; nil where the type says everything.
+  ///
+  /// `gatedOffsets`: one byte, 0 or 1, for every offset and pixel, [offsets, N, H, W]. `indices`: the neighbours of each
+  /// pixel among the image's candidates, [N, H * W, count], each in 0 ..< candidates. `incidence` is stored by its own
+  /// kind's kernels.
+  public var storage: TensorType? {
+    switch form {
+    case .offsets, .incidence: nil
+    case .gatedOffsets(let offsets): TensorType(.u8, [offsets.count, batch, height, width])
+    case .indices(let count, _): TensorType(.i32, [batch, height * width, count])
+    }
+  }
+
+  /// The values the elements of `storage` may have: the range to declare for its buffer.
+  public var storageRange: ClosedRange<Int>? {
+    switch form {
+    case .offsets, .incidence: nil
+    case .gatedOffsets: 0...1
+    case .indices(_, let candidates): 0...(candidates - 1)
+    }
+  }
+
+  /// This graph as an operand or result of loops, stored in `buffer` from `base` on.
+  public func loopTensor(buffer: String, base: LoopIndex = 0) -> LoopTensor {
+    LoopTensor(buffer: buffer, base: base, type: storage ?? TensorType(.u8, [0]), neighborhood: self)
+  }
+}

@@ -1,0 +1,16 @@
+import RealModule
+
+/// a + b.
+public struct Add: BinaryOp, ParameterlessOp {
+  public static let mnemonic = "add"
+
+  public init() {}
+
+  public func apply<T: Real & BinaryFloatingPoint & Sendable>(_ a: T, _ b: T) -> T {
+    a + b
+  }
+
+  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+    operands[0] + operands[1]
+  }
+}

@@ -1,0 +1,46 @@
+import RealModule
+
+/// Connects the pixels of x [N, C, H, W] into a graph: operands x and what data the kind of construction needs.
+public struct BuildNeighborhood: Op {
+  public static let mnemonic = "neighborhood"
+
+  public var construction: any GraphConstruction
+
+  public init(construction: any GraphConstruction) {
+    self.construction = construction
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.construction = try GraphConstructions.read(&reader)
+  }
+
+  public var attributes: [Attribute] {
+    [Attribute("kind", .string(construction.kind))] + construction.attributes
+  }
+
+  /// A graph has no channels that could be padding.
+  public var mapsZeroToZero: Bool { true }
+
+  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
+    let checker = try OperandChecker(self, operands, ["x"] + type(of: construction).dataNames)
+    let x = try checker.real(0, rank: 4)
+    let data = try operands.indices.dropFirst().map { try checker.tensor($0) }
+    let form = try construction.form(height: x.shape[2], width: x.shape[3], channels: x.shape[1], data: data)
+    return [.neighborhood(NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3]))]
+  }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ operands: [RuntimeValue<T>]
+  ) throws -> [RuntimeValue<T>] {
+    let x = operands[0].tensor
+    let data = operands.dropFirst().map(\.tensor)
+    let types = data.map { TensorType($0.element, $0.shape) }
+    let form = try construction.form(height: x.shape[2], width: x.shape[3], channels: x.shape[1], data: types)
+    let type = NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3])
+    return [.neighborhood(try construction.evaluate(x, data: Array(data)), type)]
+  }
+
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
+    try construction.buildLoops(&builder, operands: operands, result: results[0])
+  }
+}

@@ -1,0 +1,32 @@
+import RealModule
+
+/// x where x >= 0, alpha * (e^x - 1) elsewhere.
+public struct Elu: UnaryOp {
+  public static let mnemonic = "elu"
+
+  /// The limit towards minus infinity is -alpha.
+  public var alpha: Double
+
+  public init(alpha: Double = 1) {
+    self.alpha = alpha
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.alpha = try reader.float("alpha")
+  }
+
+  public var attributes: [Attribute] {
+    [Attribute("alpha", .float(alpha))]
+  }
+
+  public func apply<T: Real & BinaryFloatingPoint & Sendable>(_ x: T) -> T {
+    x < 0 ? T(alpha) * T.expMinusOne(x) : x
+  }
+
+  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+    let x = operands[0]
+    let exponential = LoopMath.exp(&builder, x, lanes: lanes)
+    let negative = .f32(alpha, lanes: lanes) * (exponential - .f32(1, lanes: lanes))
+    return .select(.compare(.less, x, .f32(0, lanes: lanes)), negative, x)
+  }
+}

@@ -1,0 +1,94 @@
+import RealModule
+
+/// Layer normalisation: (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and (biased) variance over `axes`.
+/// Operands x and, optionally, weight and bias, both of the shape that x has along `axes` in ascending order.
+public struct LayerNorm: Op {
+  public static let mnemonic = "layer_norm"
+
+  public var axes: [Int]
+  public var epsilon: Double
+
+  public init(axes: [Int], epsilon: Double) {
+    self.axes = axes
+    self.epsilon = epsilon
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.axes = try reader.integers("axes")
+    self.epsilon = try reader.float("epsilon")
+  }
+
+  public var attributes: [Attribute] { [Attribute("axes", .integers(axes)), Attribute("epsilon", .float(epsilon))] }
+
+  /// Unless epsilon is zero: then the quotient is 0 / 0.
+  public var mapsZeroToZero: Bool { epsilon > 0 }
+
+  private func normalizedAxes(rank: Int) -> Set<Int> { Set(axes.map { resolvedAxis($0, rank: rank) }) }
+
+  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
+    let checker = try OperandChecker(self, operands, ["x", "weight?", "bias?"])
+    let x = try checker.real(0)
+    if axes.isEmpty { throw checker.problem("it needs at least one axis") }
+    let axes = try checker.axes(axes, rank: x.rank).sorted()
+    for index in 1..<3 where checker.has(index) {
+      let shape = axes.map { x.shape[$0] }
+      _ = try checker.real(index, shape: shape, meaning: "the shape along the axes [\(checker.list(axes))]")
+    }
+    if !(epsilon >= 0) { throw checker.problem("epsilon is \(epsilon); it must not be negative") }
+    return [.tensor(x.with(shape: x.shape))]
+  }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ operands: [RuntimeValue<T>]
+  ) throws -> [RuntimeValue<T>] {
+    let x = operands[0].tensor
+    let weight = operands.count > 1 ? operands[1].tensor.real : nil
+    let bias = operands.count > 2 ? operands[2].tensor.real : nil
+    let split = AxisSplit(shape: x.shape, inner: normalizedAxes(rank: x.shape.count))
+    var values = x.real
+    let count = T(split.inner.count)
+    for base in split.outer {
+      let mean = split.inner.reduce(0) { $0 + values[base + $1] } / count
+      let variance =
+        split.inner.reduce(0) { sum, offset in
+          let deviation = values[base + offset] - mean
+          return sum + deviation * deviation
+        } / count
+      let scale = 1 / (variance + T(epsilon)).squareRoot()
+      for (place, offset) in split.inner.enumerated() {
+        let normalized = (values[base + offset] - mean) * scale
+        values[base + offset] = normalized * (weight?[place] ?? 1) + (bias?[place] ?? 0)
+      }
+    }
+    return [.tensor(Tensor(element: x.element, shape: x.shape, real: values))]
+  }
+
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
+    try requireFloat32(operands + results)
+    let x = operands[0]
+    let result = results[0]
+    let split = LoopAxisSplit(shape: x.shape, inner: normalizedAxes(rank: x.shape.count))
+    let count = LoopValue.f32(Double(split.innerShape.reduce(1, *)))
+    builder.loops(over: split.outerShape) { builder, outer in
+      let sum = builder.register("sum", .f32, .f32(0))
+      builder.loops(over: split.innerShape) { builder, inner in
+        builder.assign(sum, .variable(sum) + x.load(split.index(outer: outer, inner: inner)))
+      }
+      let mean = builder.let("mean", .f32, .variable(sum) / count)
+      let squares = builder.register("squares", .f32, .f32(0))
+      builder.loops(over: split.innerShape) { builder, inner in
+        let deviation = builder.let("deviation", .f32, x.load(split.index(outer: outer, inner: inner)) - mean)
+        builder.assign(squares, .fma(deviation, deviation, .variable(squares)))
+      }
+      let root = LoopValue.unary(.squareRoot, .variable(squares) / count + .f32(epsilon))
+      let scale = builder.let("scale", .f32, .f32(1) / root)
+      builder.loops(over: split.innerShape) { builder, inner in
+        let index = split.index(outer: outer, inner: inner)
+        var value = (x.load(index) - mean) * scale
+        if operands.count > 1 { value = value * operands[1].load(inner) }
+        if operands.count > 2 { value = value + operands[2].load(inner) }
+        builder.store(result.buffer, result.offset(index), value)
+      }
+    }
+  }
+}

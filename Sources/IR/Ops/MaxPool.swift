@@ -1,0 +1,92 @@
+import RealModule
+
+/// The maximum over a sliding window of each channel: operand x [N, C, H, W]. Padding never wins.
+public struct MaxPool: Op {
+  public static let mnemonic = "max_pool"
+
+  /// Rows and columns of the window.
+  public var kernel: [Int]
+  /// Down and right, in pixels.
+  public var strides: [Int]
+  /// Around x: top, left, bottom, right.
+  public var padding: [Int]
+  public var dilation: [Int]
+  /// Rounds the output size up.
+  public var ceilMode: Bool
+
+  public init(
+    kernel: [Int], strides: [Int], padding: [Int] = [0, 0, 0, 0], dilation: [Int] = [1, 1], ceilMode: Bool = false
+  ) {
+    self.kernel = kernel
+    self.strides = strides
+    self.padding = padding
+    self.dilation = dilation
+    self.ceilMode = ceilMode
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.kernel = try reader.integers("kernel")
+    self.strides = try reader.integers("strides")
+    self.padding = try reader.integers("padding")
+    self.dilation = try reader.integers("dilation")
+    self.ceilMode = try reader.bool("ceil_mode")
+  }
+
+  public var attributes: [Attribute] {
+    [
+      Attribute("kernel", .integers(kernel)), Attribute("strides", .integers(strides)),
+      Attribute("padding", .integers(padding)), Attribute("dilation", .integers(dilation)),
+      Attribute("ceil_mode", .bool(ceilMode)),
+    ]
+  }
+
+  public var mapsZeroToZero: Bool { true }
+
+  private var window: SlidingWindow {
+    SlidingWindow(kernel: kernel, strides: strides, padding: padding, dilation: dilation, roundsUp: ceilMode)
+  }
+
+  /// Padding is limited to half the window's span, as in PyTorch, so that no dilated window falls between pixels.
+  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
+    let checker = try OperandChecker(self, operands, ["x"])
+    let x = try checker.real(0, rank: 4)
+    let size = try window.outputSize(height: x.shape[2], width: x.shape[3], checker)
+    for axis in 0..<2 {
+      let extent = x.shape[axis + 2]
+      for output in 0..<size[axis] {
+        let first = output * strides[axis] - padding[axis]
+        let taps = (0..<kernel[axis]).lazy.map { first + $0 * dilation[axis] }
+        if !taps.contains(where: { $0 >= 0 && $0 < extent }) {
+          throw checker.problem("with padding [\(checker.list(padding))] a window sees no pixel of \(x)")
+        }
+      }
+    }
+    return [.tensor(x.with(shape: Array(x.shape[..<2]) + size))]
+  }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ operands: [RuntimeValue<T>]
+  ) throws -> [RuntimeValue<T>] {
+    let x = operands[0].tensor
+    let size = window.outputSize(height: x.shape[2], width: x.shape[3])
+    let result = pool(
+      x.real, planes: x.shape[0] * x.shape[1], height: x.shape[2], width: x.shape[3], outputHeight: size[0],
+      outputWidth: size[1], window
+    ) { values, _ in values.dropFirst().reduce(values[0]) { $1 > $0 ? $1 : $0 } }
+    return [.tensor(Tensor(element: x.element, shape: Array(x.shape[..<2]) + size, real: result))]
+  }
+
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
+    try requireFloat32(operands + results)
+    let x = operands[0]
+    let result = results[0]
+    builder.loops(over: result.shape) { builder, index in
+      let best = builder.register("best", .f32, .f32(-.infinity))
+      window.buildTaps(&builder, height: x.shape[2], width: x.shape[3], oy: index[2], ox: index[3]) {
+        builder, _, _, y, x1 in
+        builder.assign(best, .maximum(x.load([index[0], index[1], y, x1]), .variable(best)))
+      }
+      builder.store(result.buffer, result.offset(index), .variable(best))
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/// Every op of the graph. A new op is one file in this folder and one line here; a test compares the two.
+public enum OpRegistry {
+  public static let all: [any Op.Type] = [
+    Absolute.self,
+    Add.self,
+    Aggregate.self,
+    AveragePool.self,
+    BatchNorm.self,
+    BuildNeighborhood.self,
+    Concat.self,
+    Constant.self,
+    Conv2D.self,
+    ConvertLayout.self,
+    Divide.self,
+    Elu.self,
+    Erf.self,
+    Exp.self,
+    Fuse.self,
+    Gelu.self,
+    GlobalAveragePool.self,
+    HardSigmoid.self,
+    HardSwish.self,
+    LayerNorm.self,
+    LeakyRelu.self,
+    Log.self,
+    MatMul.self,
+    MaxPool.self,
+    Maximum.self,
+    Minimum.self,
+    Multiply.self,
+    Negate.self,
+    Pad.self,
+    Power.self,
+    Reciprocal.self,
+    Reduce.self,
+    Relu.self,
+    Relu6.self,
+    Reshape.self,
+    Roll.self,
+    Sigmoid.self,
+    Silu.self,
+    Slice.self,
+    Softmax.self,
+    Softplus.self,
+    Sqrt.self,
+    Subtract.self,
+    Tanh.self,
+    Transpose.self,
+  ]
+
+  private static let byMnemonic: [String: any Op.Type] = Dictionary(
+    all.map { ($0.mnemonic, $0) }, uniquingKeysWith: { first, _ in first })
+
+  /// The op type of a mnemonic; throws a `Diagnostic` with the nearest names when there is none.
+  public static func type(named mnemonic: String) throws -> any Op.Type {
+    if let type = byMnemonic[mnemonic] { return type }
+    let close = nearest(to: mnemonic, among: byMnemonic.keys)
+    let hint = close.isEmpty ? [] : ["ops of a name like it: \(close.joined(separator: ", "))"]
+    throw Diagnostic("there is no op '\(mnemonic)'", notes: hint)
+  }
+
+  /// The op of a mnemonic with these parameters; throws on a missing, unknown or badly typed one. Not for `constant` and
+  /// `fuse`, which take more than attributes.
+  public static func make(_ mnemonic: String, _ attributes: [Attribute]) throws -> any Op {
+    var reader = AttributeReader(attributes, owner: mnemonic)
+    let op = try type(named: mnemonic).init(&reader)
+    try reader.finish()
+    return op
+  }
+}

@@ -1,0 +1,45 @@
+import RealModule
+
+/// a to the power b: NaN for a negative base and an exponent that is not an integer; x^0 is 1.
+public struct Power: BinaryOp, ParameterlessOp {
+  public static let mnemonic = "power"
+
+  public init() {}
+
+  public func apply<T: Real & BinaryFloatingPoint & Sendable>(_ a: T, _ b: T) -> T {
+    if b == 0 { return 1 }
+    let magnitude = a == 0 ? (b > 0 ? 0 : T.infinity) : T.pow(abs(a), b)
+    // Squares and roots are what models raise to; they are exact to half an ulp.
+    let exact = b == 2 ? a * a : b == 1 ? a : b == T(0.5) ? a.squareRoot() : magnitude
+    if a >= 0 || b == 2 || b == 1 || b == T(0.5) { return exact }
+    if b.rounded() != b { return T.nan }
+    let isOdd = (b / 2).rounded() != b / 2
+    return isOdd ? -magnitude : magnitude
+  }
+
+  /// e^(b log|a|), with the sign of an odd power, and exactly for the exponents 0, 1, 2 and 1/2.
+  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let a = operands[0]
+    let b = operands[1]
+    func literal(_ value: Double) -> LoopValue { .f32(value, lanes: lanes) }
+    func isEqual(_ x: LoopValue, _ y: LoopValue) -> LoopValue { .compare(.equal, x, y) }
+
+    // The logarithm never sees a zero: that base is chosen apart, below.
+    let size = builder.let("size", type, .select(isEqual(a, literal(0)), literal(1), .unary(.absolute, a)))
+    let logarithm = LoopMath.log(&builder, size, lanes: lanes)
+    let exponent = builder.let("exponent", type, b * logarithm)
+    let power = LoopMath.exp(&builder, exponent, lanes: lanes)
+    let atZero = LoopValue.select(.compare(.greater, b, literal(0)), literal(0), literal(.infinity))
+    let magnitude = builder.let("magnitude", type, .select(isEqual(a, literal(0)), atZero, power))
+
+    let half = builder.let("half", type, b * literal(0.5))
+    let signed = LoopValue.select(isEqual(.unary(.floor, half), half), magnitude, -magnitude)
+    let ofNegative = LoopValue.select(isEqual(.unary(.floor, b), b), signed, literal(.nan))
+    var result = LoopValue.select(.compare(.less, a, literal(0)), ofNegative, magnitude)
+    result = .select(isEqual(b, literal(2)), a * a, result)
+    result = .select(isEqual(b, literal(1)), a, result)
+    result = .select(isEqual(b, literal(0.5)), .unary(.squareRoot, a), result)
+    return .select(isEqual(b, literal(0)), literal(1), result)
+  }
+}

@@ -1,0 +1,16 @@
+import RealModule
+
+/// 1 / (1 + e^-x).
+public struct Sigmoid: UnaryOp, ParameterlessOp {
+  public static let mnemonic = "sigmoid"
+
+  public init() {}
+
+  public func apply<T: Real & BinaryFloatingPoint & Sendable>(_ x: T) -> T {
+    1 / (1 + T.exp(-x))
+  }
+
+  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+    LoopMath.sigmoid(&builder, operands[0], lanes: lanes)
+  }
+}

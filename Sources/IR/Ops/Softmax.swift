@@ -1,0 +1,74 @@
+import RealModule
+
+/// e^x / sum e^x along an axis; the maximum is subtracted first, so that nothing overflows.
+public struct Softmax: Op {
+  public static let mnemonic = "softmax"
+
+  public var axis: Int
+
+  public init(axis: Int) {
+    self.axis = axis
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.axis = try reader.integer("axis")
+  }
+
+  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
+
+  public var mapsZeroToZero: Bool { false }
+
+  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
+    let checker = try OperandChecker(self, operands, ["x"])
+    let x = try checker.real(0)
+    _ = try checker.axis(axis, rank: x.rank)
+    return [.tensor(x.with(shape: x.shape))]
+  }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ operands: [RuntimeValue<T>]
+  ) throws -> [RuntimeValue<T>] {
+    let x = operands[0].tensor
+    let split = AxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
+    var values = x.real
+    for base in split.outer {
+      let greatest = split.inner.reduce(values[base]) { values[base + $1] > $0 ? values[base + $1] : $0 }
+      var sum: T = 0
+      for offset in split.inner {
+        let exponential = T.exp(values[base + offset] - greatest)
+        values[base + offset] = exponential
+        sum += exponential
+      }
+      for offset in split.inner { values[base + offset] /= sum }
+    }
+    return [.tensor(Tensor(element: x.element, shape: x.shape, real: values))]
+  }
+
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
+    try requireFloat32(operands + results)
+    let x = operands[0]
+    let result = results[0]
+    let split = LoopAxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
+    builder.loops(over: split.outerShape) { builder, outer in
+      let best = builder.register("best", .f32, x.load(split.index(outer: outer, inner: [0])))
+      builder.loops(over: split.innerShape) { builder, inner in
+        builder.assign(best, .maximum(x.load(split.index(outer: outer, inner: inner)), .variable(best)))
+      }
+      // Exponentials are computed twice rather than read back: the result is only ever written.
+      func exponential(_ builder: inout LoopBuilder, _ index: [LoopIndex]) -> LoopValue {
+        let shifted = builder.let("shifted", .f32, x.load(index) - .variable(best))
+        return LoopMath.exp(&builder, shifted, lanes: 1)
+      }
+      let sum = builder.register("sum", .f32, .f32(0))
+      builder.loops(over: split.innerShape) { builder, inner in
+        let term = exponential(&builder, split.index(outer: outer, inner: inner))
+        builder.assign(sum, .variable(sum) + term)
+      }
+      builder.loops(over: split.innerShape) { builder, inner in
+        let index = split.index(outer: outer, inner: inner)
+        let value = exponential(&builder, index)
+        builder.store(result.buffer, result.offset(index), value / .variable(sum))
+      }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import IR
+
+/// Gives every image between kernels the channels-last, padded layout the kernels work in, and converts where a general
+/// op or the caller wants row-major memory.
+///
+///     %a = fuse "convolution" (%input)         %a = fuse "convolution" (%input) : ... channels_last(8)
+///     %b = softmax(%a)                   =>    %a.rows = convert_layout(%a)
+///                                              %b = softmax(%a.rows)
+///
+/// The first convolution reads the caller's row-major image itself, and a product of single pixels writes unpadded
+/// row-major logits itself: neither costs a copy.
+public struct AssignLayout: Pass {
+  public static let name = "assign-layout"
+  public static let summary = "gives kernels channels-last images and converts at their borders"
+
+  public var lanes: Int
+
+  public init(target: Target) { lanes = target.lanes }
+
+  private var padded: Layout { .channelsLast(padding: lanes) }
+
+  public func run(_ graph: Graph) throws -> Graph {
+    let assigned = try GraphRewriter.rewrite(graph) { rewriter, node in
+      if let fuse = node.op as? Fuse { return try kernel(&rewriter, fuse, node) }
+      if node.op is ConvertLayout || node.op is Constant { return nil }
+      let operands = try node.operands.map { try converted(&rewriter, $0, to: .rowMajor, like: node) }
+      return try rewriter.add(node.op, operands, name: rewriter.name(of: node), like: node)
+    }
+    return try convertOutputs(assigned)
+  }
+
+  private func kernel(_ rewriter: inout GraphRewriter, _ fuse: Fuse, _ node: Node) throws -> [ValueID] {
+    let readsRowMajor = fuse.kernel == ProductKind.convolution.rawValue
+    var operands: [ValueID] = []
+    var appending: [any Op] = []
+    for operand in node.operands {
+      let type = rewriter.graph.tensorType(of: operand)
+      if rewriter.constant(operand) != nil || type.rank != 4 || type.layout == padded {
+        operands.append(operand)
+      } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty {
+        operands.append(operand)
+        appending = [ConvertLayout(layout: padded)]
+      } else {
+        operands.append(try converted(&rewriter, operand, to: padded, like: node))
+      }
+    }
+    // A convolution that already ends in the conversion keeps it: the pass may run twice.
+    if let last = fuse.body.nodes.last?.op as? ConvertLayout, last.layout == padded { appending = [] }
+    let types = operands.map(rewriter.graph.tensorType(of:))
+    let retyped = try readsRowMajor && !appending.isEmpty
+      ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
+    return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
+  }
+
+  private func converted(
+    _ rewriter: inout GraphRewriter, _ value: ValueID, to layout: Layout, like node: Node
+  ) throws -> ValueID {
+    guard let type = rewriter.graph.type(of: value).tensor, type.layout != layout, type.rank == 4 else { return value }
+    if rewriter.constant(value) != nil { return value }
+    return try rewriter.add(ConvertLayout(layout: layout), [value], name: "rows", like: node)[0]
+  }
+
+  /// Row-major outputs; a product over single pixels, and a reshape of one, take the conversion in.
+  private func convertOutputs(_ graph: Graph) throws -> Graph {
+    var result = graph
+    for index in result.outputs.indices {
+      let value = result.outputs[index]
+      guard let type = result.type(of: value).tensor, type.layout != .rowMajor else { continue }
+      let layer = result.nodes.first { $0.results.contains(value) }?.layer ?? ""
+      result.outputs[index] = try result.add(
+        ConvertLayout(layout: .rowMajor), [value], name: "rows", layer: layer)[0]
+    }
+    return try GraphRewriter.rewrite(result) { rewriter, node in
+      guard let convert = node.op as? ConvertLayout, convert.layout == .rowMajor,
+        let (fuse, producer) = rewriter.single(Fuse.self, node.operands[0]),
+        fuse.kernel == ProductKind.pointwise.rawValue,
+        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1]
+      else { return nil }
+      let types = producer.operands.map(rewriter.graph.tensorType(of:))
+      return try rewriter.add(
+        fuse.retyped(types, appending: [convert]), producer.operands, name: rewriter.name(of: node), like: producer)
+    }
+  }
+}
+
+extension Fuse {
+  /// Retyped for a row-major image whose convolution writes channels-last: the conversion stands right after the
+  /// convolution, so that the epilogue sees one layout.
+  func retyped(_ inputs: [TensorType], convertingAfterConvolution layout: Layout) throws -> Fuse {
+    guard let convolution = convolution?.node else { return try retyped(inputs) }
+    var result = Graph(name: body.name)
+    var map: [ValueID: ValueID] = [:]
+    for (input, type) in zip(body.inputs, inputs) {
+      map[input] = result.addInput(type, name: body.values[input.index].name)
+    }
+    for node in body.nodes {
+      var results = try result.add(
+        node.op, node.operands.compactMap { map[$0] }, name: body.values[node.results[0].index].name,
+        layer: node.layer, location: node.location)
+      if node.results == convolution.results {
+        results = try result.add(ConvertLayout(layout: layout), results, name: "padded", layer: node.layer)
+      }
+      for (old, new) in zip(node.results, results) { map[old] = new }
+    }
+    result.outputs = body.outputs.compactMap { map[$0] }
+    return Fuse(kernel: kernel, schedule: schedule, body: result)
+  }
+}

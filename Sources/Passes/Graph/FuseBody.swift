@@ -1,0 +1,73 @@
+import IR
+
+/// A nested graph under construction: the body of a `fuse`, with the outer values it reads as its inputs.
+struct FuseBody {
+  private(set) var body: Graph
+  /// The outer values, in the order of the body's inputs.
+  private(set) var operands: [ValueID] = []
+  private var inner: [ValueID: ValueID] = [:]
+
+  init(name: String) { body = Graph(name: name) }
+
+  /// Starts from an existing fuse node, to be extended.
+  init(extending fuse: Fuse, node: Node) {
+    body = fuse.body
+    operands = node.operands
+    for (outer, input) in zip(node.operands, fuse.body.inputs) { inner[outer] = input }
+    if let result = node.results.first, let output = fuse.body.outputs.first { inner[result] = output }
+  }
+
+  /// The body's value for an outer one; a new input where it is not made inside.
+  mutating func value(of outer: ValueID, in graph: Graph) -> ValueID {
+    if let known = inner[outer] { return known }
+    guard case .tensor(let type) = graph.type(of: outer) else {
+      preconditionFailure("a fuse reads tensors only")
+    }
+    let input = body.addInput(type, name: graph.values[outer.index].name)
+    inner[outer] = input
+    operands.append(outer)
+    return input
+  }
+
+  /// Copies a node into the body; its result becomes the body's output.
+  mutating func add(_ node: Node, in graph: Graph) throws {
+    let values = node.operands.map { value(of: $0, in: graph) }
+    let results = try body.add(
+      node.op, values, name: graph.values[node.results[0].index].name, layer: node.layer, location: node.location)
+    for (outer, result) in zip(node.results, results) { inner[outer] = result }
+    body.outputs = [results[0]]
+  }
+
+  /// The fuse op over what was added.
+  func fuse(kernel: String, schedule: [Attribute] = []) -> Fuse {
+    var finished = body
+    finished.name = kernel
+    return Fuse(kernel: kernel, schedule: schedule, body: finished)
+  }
+}
+
+extension Fuse {
+  /// The same fuse over operands of other types (another layout), its body typed anew.
+  func retyped(_ inputs: [TensorType], appending: [any Op] = []) throws -> Fuse {
+    var result = Graph(name: body.name)
+    var map: [ValueID: ValueID] = [:]
+    for (input, type) in zip(body.inputs, inputs) {
+      map[input] = result.addInput(type, name: body.values[input.index].name)
+    }
+    for node in body.nodes {
+      let operands = node.operands.compactMap { map[$0] }
+      var op = node.op
+      if let nested = node.op as? Fuse {
+        op = try nested.retyped(operands.map(result.tensorType(of:)))
+      }
+      let results = try result.add(
+        op, operands, name: body.values[node.results[0].index].name, layer: node.layer, location: node.location)
+      for (old, new) in zip(node.results, results) { map[old] = new }
+    }
+    result.outputs = body.outputs.compactMap { map[$0] }
+    for op in appending {
+      result.outputs = try result.add(op, result.outputs, layer: body.nodes.last?.layer ?? "")
+    }
+    return Fuse(kernel: kernel, schedule: schedule, body: result)
+  }
+}

@@ -1,0 +1,132 @@
+import IR
+
+/// Places every arena and scratch buffer of a program in the one arena its caller provides.
+///
+/// In: a program whose entry is a list of steps. Out: offsets such that two buffers overlap only if no step needs both.
+/// A buffer lives from the first step that names it to the last. Buffers are placed one by one at the lowest offset
+/// that is free for their whole life, in several orders (by size, by life, by first use); the smallest arena wins.
+public enum PlanMemory {
+  private struct Block {
+    var name: String
+    var bytes: Int
+    var first: Int
+    var last: Int
+  }
+
+  /// - Parameter workers: how many workers the caller may bring; each gets its own scratch.
+  public static func plan(_ program: LoopProgram, workers: Int) -> MemoryPlan {
+    let alignment = 64
+    let lives = lifetimes(program.entry)
+    func blocks(_ storage: LoopBuffer.Storage) -> [Block] {
+      program.buffers.filter { $0.storage == storage }.compactMap { buffer in
+        guard let life = lives[buffer.name] else { return nil }
+        let bytes = roundUp(buffer.byteCount, toMultipleOf: max(alignment, buffer.alignment))
+        return Block(name: buffer.name, bytes: bytes, first: life.lowerBound, last: life.upperBound)
+      }
+    }
+    let arena = blocks(.arena)
+    let (arenaOffsets, arenaBytes) = place(arena)
+    let (scratchOffsets, scratchBytes) = place(blocks(.scratch))
+    return MemoryPlan(
+      offsets: arenaOffsets.merging(scratchOffsets) { first, _ in first }, scratchBase: arenaBytes,
+      scratchBytes: scratchBytes, workers: workers, alignment: alignment, peakLivenessBytes: peak(arena))
+  }
+
+  /// The first and last step that names each buffer.
+  private static func lifetimes(_ entry: [LoopStatement]) -> [String: ClosedRange<Int>] {
+    var lives: [String: ClosedRange<Int>] = [:]
+    for (step, statement) in entry.enumerated() {
+      for name in statement.bufferNames {
+        lives[name] = (lives[name]?.lowerBound ?? step)...step
+      }
+    }
+    return lives
+  }
+
+  private static func peak(_ blocks: [Block]) -> Int {
+    let steps = Set(blocks.map(\.first))
+    return steps.map { step in
+      blocks.reduce(0) { $0 + ($1.first <= step && step <= $1.last ? $1.bytes : 0) }
+    }.max() ?? 0
+  }
+
+  private static func place(_ blocks: [Block]) -> (offsets: [String: Int], bytes: Int) {
+    let orders: [(Block, Block) -> Bool] = [
+      { ($0.bytes, $1.first, $1.name) > ($1.bytes, $0.first, $0.name) },
+      { (($0.last - $0.first) * $0.bytes, $1.name) > (($1.last - $1.first) * $1.bytes, $0.name) },
+      { ($0.first, $1.bytes, $0.name) < ($1.first, $0.bytes, $1.name) },
+    ]
+    var best: (offsets: [String: Int], bytes: Int)?
+    for order in orders {
+      var placed: [(block: Block, offset: Int)] = []
+      for block in blocks.sorted(by: order) {
+        let conflicts = placed.filter { $0.block.first <= block.last && block.first <= $0.block.last }
+          .sorted { $0.offset < $1.offset }
+        var offset = 0
+        for conflict in conflicts {
+          if offset + block.bytes <= conflict.offset { break }
+          offset = max(offset, conflict.offset + conflict.block.bytes)
+        }
+        placed.append((block, offset))
+      }
+      let bytes = placed.map { $0.offset + $0.block.bytes }.max() ?? 0
+      if best.map({ bytes < $0.bytes }) ?? true {
+        best = (Dictionary(uniqueKeysWithValues: placed.map { ($0.block.name, $0.offset) }), bytes)
+      }
+    }
+    return best ?? ([:], 0)
+  }
+}
+
+extension LoopStatement {
+  /// Every buffer the statement names, calls' views included.
+  var bufferNames: Set<String> {
+    switch self {
+    case .forLoop(_, from: _, to: _, step: _, order: _, let body), .layer(_, let body):
+      return body.bufferNames
+    case .forWhile(_, maximum: _, let condition, let body):
+      return body.bufferNames.union(condition.bufferNames)
+    case .ifIndex(_, let then, let otherwise):
+      return then.bufferNames.union(otherwise.bufferNames)
+    case .ifValue(let condition, let then, let otherwise):
+      return condition.bufferNames.union(then.bufferNames).union(otherwise.bufferNames)
+    case .letValue(_, _, let value), .letIndex(_, range: _, let value),
+      .register(_, _, count: _, range: _, let value), .assign(_, element: _, let value):
+      return value.bufferNames
+    case .store(let buffer, _, let value, let mask):
+      return value.bufferNames.union(mask?.bufferNames ?? []).union([buffer])
+    case .prefetch(let buffer, _):
+      return [buffer]
+    case .call(_, let arguments):
+      return Set(
+        arguments.compactMap { argument in
+          if case .view(let buffer, _) = argument { buffer } else { nil }
+        })
+    }
+  }
+}
+
+extension [LoopStatement] {
+  var bufferNames: Set<String> { reduce(into: []) { $0.formUnion($1.bufferNames) } }
+}
+
+extension LoopValue {
+  /// Every buffer the value loads from.
+  var bufferNames: Set<String> {
+    switch self {
+    case .constant, .variable, .element, .index, .firstLanes: return []
+    case .load(let buffer, _, _, let mask): return (mask?.bufferNames ?? []).union([buffer])
+    case .gather(let buffer, let index, _, let mask):
+      return index.bufferNames.union(mask?.bufferNames ?? []).union([buffer])
+    case .splat(let value, lanes: _), .unary(_, let value), .convert(let value, _, saturating: _),
+      .reinterpret(let value, _), .reduce(_, let value):
+      return value.bufferNames
+    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b):
+      return a.bufferNames.union(b.bufferNames)
+    case .fma(let a, let b, let c), .select(let a, let b, let c):
+      return a.bufferNames.union(b.bufferNames).union(c.bufferNames)
+    case .shuffle(let a, let b, _): return a.bufferNames.union(b?.bufferNames ?? [])
+    case .instruction(_, let operands): return operands.reduce(into: []) { $0.formUnion($1.bufferNames) }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import IR
+
+/// A dense convolution as a direct product: each kernel tap is a piece of the reduction, its inputs broadcast from where
+/// they lie, so nothing is copied into columns first. Comes as one output row (for chains of rows) and as a whole image
+/// (each panel of weights then sweeps every row before the next one is read).
+struct DenseConvolutionKernel {
+  /// Where the input's elements lie.
+  enum Input: Hashable {
+    /// Pixels `stride` elements apart, channels adjacent.
+    case channelsLast(stride: Int)
+    /// Channels `stride` elements apart, columns adjacent.
+    case rowMajor(stride: Int)
+  }
+
+  var input: Input
+  var inputChannels: Int
+  var inputHeight: Int
+  var inputWidth: Int
+  var rows: Window
+  var columns: Window
+  var outputHeight: Int
+  var outputWidth: Int
+  /// Elements from one output pixel to the next.
+  var outputStride: Int
+  var epilogue: Epilogue
+  var panels: ProductPanels
+  /// For an input that is normalised on the way in, one bias vector for each pair of border reaches; see `biasClasses`.
+  var biasClasses: BorderClasses?
+
+  private var channels: Int { panels.channels }
+
+  /// Steps of the whole reduction: kernel rows, then kernel columns, then input channels.
+  var depth: Int { rows.kernel * columns.kernel * inputChannels }
+
+  /// Elements from one input row to the next.
+  var rowStep: Int {
+    switch input {
+    case .channelsLast(let stride): inputWidth * stride
+    case .rowMajor: inputWidth
+    }
+  }
+
+  /// Elements an input row's view must have.
+  private var rowCount: Int {
+    switch input {
+    case .channelsLast(let stride): (inputWidth - 1) * stride + inputChannels
+    case .rowMajor(let stride): (inputChannels - 1) * stride + inputWidth
+    }
+  }
+
+  private var biasCount: Int { panels.paddedChannels * (biasClasses?.count ?? 1) }
+
+  private func parameters(inputs: [LoopParameter], pixels: Int) -> [LoopParameter] {
+    let outputCount = (pixels - 1) * outputStride + panels.paddedChannels
+    return inputs
+      + [.input("weights", count: depth * panels.paddedChannels), .input("bias", count: biasCount)]
+      + epilogue.parameters(tensorElements: outputCount, channelElements: panels.paddedChannels)
+      + [.output("output", count: outputCount)]
+  }
+
+  /// Adds the function for output rows whose kernel rows `taps` lie inside the input. Arguments: one input row a tap,
+  /// weights, bias, residuals, channel vectors, output row.
+  func rowFunction(taps: Range<Int>, in program: inout ProgramBuilder) -> String {
+    precondition(biasClasses == nil, "border biases belong to whole images")
+    let inputs = taps.map { LoopParameter.input("row_\($0)", count: rowCount) }
+    let edge = taps.count == rows.kernel ? "" : "_rows\(taps.lowerBound)to\(taps.upperBound)"
+    return program.function(name + edge, parameters(inputs: inputs, pixels: outputWidth)) { builder in
+      panels.loop(&builder, careful: !epilogue.keepsZero) { builder, group, channel, live in
+        writeRow(&builder, group, channel: channel, live: live, taps: taps, outputRow: 0) { ("row_\($0)", 0) }
+      }
+    }
+  }
+
+  /// Adds the function for a whole image. Arguments: input image, weights, bias, residuals, channel vectors, output.
+  func imageFunction(in program: inout ProgramBuilder) -> String {
+    let inputs = [LoopParameter.input("input", count: (inputHeight - 1) * rowStep + rowCount)]
+    return program.function(
+      name + "_h\(outputHeight)", parameters(inputs: inputs, pixels: outputHeight * outputWidth)
+    ) { builder in
+      panels.loop(&builder, careful: !epilogue.keepsZero) { builder, group, channel, live in
+        for segment in rows.reachSegments(outputs: outputHeight, inputs: inputHeight) {
+          let low = LoopIndex.constant(segment.rows.lowerBound)
+          builder.loop("y", low, .constant(segment.rows.upperBound)) { builder, y in
+            let first = y * rows.stride + .constant(-rows.padding)
+            writeRow(&builder, group, channel: channel, live: live, taps: segment.taps, outputRow: y) { tap in
+              ("input", (first + .constant(tap * rows.dilation)) * rowStep)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// One output row of one panel.
+  /// - Parameter rowStart: the buffer and offset of the input row that a tap reads.
+  private func writeRow(
+    _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
+    taps: Range<Int>, outputRow: LoopIndex, rowStart: (Int) -> (String, LoopIndex)
+  ) {
+    let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
+    for shape in tiles.groups {
+      builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
+        let column = tile * shape.pixels + .constant(shape.first)
+        let bias = { (pixel: Int) -> Int in
+          biasClasses?.index(taps: taps, columns: shape.taps(of: pixel, kernel: columns.kernel)) ?? 0
+        }
+        let product = ProductTile(
+          &builder, pixels: shape.pixels, vectors: group.vectors, lanes: panels.lanes, bias: "bias",
+          biasIndex: { channel + .constant(bias($0) * panels.paddedChannels) })
+        writeTaps(&builder, product, shape, taps: taps, column: column, channel: channel, rowStart: rowStart)
+        product.finish(
+          &builder, epilogue: epilogue, output: "output",
+          place: { (outputRow * outputWidth + column) * outputStride + .constant($0 * outputStride) + channel },
+          channel: channel, liveChannels: live, masked: false)
+      }
+    }
+  }
+
+  private func writeTaps(
+    _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, taps: Range<Int>,
+    column: LoopIndex, channel: LoopIndex, rowStart: (Int) -> (String, LoopIndex)
+  ) {
+    for row in taps {
+      let (buffer, start) = rowStart(row)
+      for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
+        let first = column * columns.stride + .constant(tap * columns.dilation - columns.padding)
+        let step = (row * columns.kernel + tap) * inputChannels
+        let pixelStep: Int
+        let channelStep: Int
+        switch input {
+        case .channelsLast(let stride): (pixelStep, channelStep) = (stride, 1)
+        case .rowMajor(let stride): (pixelStep, channelStep) = (1, stride)
+        }
+        tile.accumulate(
+          &builder, depth: inputChannels,
+          inputs: shape.reach[tap].map { pixel in
+            (pixel, buffer, start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
+          },
+          inputStride: channelStep, weights: "weights",
+          weightBase: channel * depth + .constant(step * tile.vectors * tile.lanes))
+      }
+    }
+  }
+
+  private var name: String {
+    let tail = epilogue.signature.isEmpty ? "" : "_" + epilogue.signature
+    return
+      "convolution_\(panels.schedule.name)_\(rows.kernel)x\(columns.kernel)s\(columns.stride)"
+      + "_w\(outputWidth)_k\(inputChannels)_n\(channels)\(tail)"
+  }
+}
+
+/// The border classes of a convolution whose input is normalised on the way in: padding is zero after normalisation, so
+/// the constant part of the sum depends on which kernel rows and columns lie inside the image.
+struct BorderClasses: Hashable {
+  var rowReaches: [Range<Int>]
+  var columnReaches: [Range<Int>]
+
+  init(rows: Window, columns: Window, outputHeight: Int, outputWidth: Int, inputHeight: Int, inputWidth: Int) {
+    rowReaches = Self.distinct((0..<outputHeight).map { rows.reach(of: $0, length: inputHeight) })
+    columnReaches = Self.distinct((0..<outputWidth).map { columns.reach(of: $0, length: inputWidth) })
+  }
+
+  private static func distinct(_ reaches: [Range<Int>]) -> [Range<Int>] {
+    Set(reaches).sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
+  }
+
+  var count: Int { rowReaches.count * columnReaches.count }
+
+  func index(taps: Range<Int>, columns: Range<Int>) -> Int {
+    guard let row = rowReaches.firstIndex(of: taps), let column = columnReaches.firstIndex(of: columns) else {
+      preconditionFailure("a reach that no pixel of the image has")
+    }
+    return row * columnReaches.count + column
+  }
+}

@@ -1,0 +1,89 @@
+import IR
+
+/// What happens to a product's accumulators before they are stored: a chain of element-wise ops in registers.
+///
+/// Operands beside the chain are tensors of the result's shape (a residual) or one value a channel (a scale).
+struct Epilogue {
+  enum Operand {
+    /// A tensor of the result's shape; its function parameter is `residual_<index>`.
+    case tensor(Int)
+    /// A packed vector over the padded channels; its function parameter is `channel_<index>`.
+    case channels(Int)
+  }
+
+  enum Step {
+    case unary(any ElementwiseOp)
+    case binary(any ElementwiseOp, Operand, operandFirst: Bool)
+  }
+
+  var steps: [Step] = []
+  /// How many distinct tensors and channel vectors the steps read.
+  var tensorCount = 0
+  var channelCount = 0
+
+  /// The ops in order, for a kernel's name: `gelu_add`.
+  var signature: String {
+    steps.map { step in
+      switch step {
+      case .unary(let op): op.mnemonic
+      case .binary(let op, _, _): op.mnemonic
+      }
+    }.joined(separator: "_")
+  }
+
+  /// Whether zero accumulators stay zero where the tensors and channel vectors are zero as well.
+  var keepsZero: Bool {
+    steps.allSatisfy { step in
+      switch step {
+      case .unary(let op): op.mapsZeroToZero
+      case .binary(let op, _, _): op.mapsZeroToZero
+      }
+    }
+  }
+
+  /// Parameters of a kernel for the operands, given how many elements each view must have.
+  func parameters(tensorElements: Int, channelElements: Int) -> [LoopParameter] {
+    (0..<tensorCount).map { .input("residual_\($0)", count: tensorElements) }
+      + (0..<channelCount).map { .input("channel_\($0)", count: channelElements) }
+  }
+
+  /// Writes the chain for one vector.
+  /// - Parameters:
+  ///   - value: the accumulator.
+  ///   - tensorIndex: where the vector lies in tensors of the result's shape.
+  ///   - channelIndex: its first channel.
+  ///   - live: lanes that are channels, the rest being padding; nil when all are.
+  ///   - masked: whether tensors hold no padding, so that only live lanes may be read.
+  func apply(
+    _ builder: inout LoopBuilder, _ value: LoopValue, tensorIndex: LoopIndex, channelIndex: LoopIndex, lanes: Int,
+    live: Int?, masked: Bool
+  ) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let mask = masked ? live.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
+    var result = value
+    for step in steps {
+      switch step {
+      case .unary(let op):
+        result = op.buildValue(&builder, [bound(&builder, result, type)], lanes: lanes)
+      case .binary(let op, let operand, let operandFirst):
+        let other: LoopValue
+        switch operand {
+        case .tensor(let index):
+          other = builder.let("r", type, .load(buffer: "residual_\(index)", tensorIndex, type, mask: mask))
+        case .channels(let index): other = builder.let("s", type, .load("channel_\(index)", channelIndex, type))
+        }
+        let chain = bound(&builder, result, type)
+        result = op.buildValue(&builder, operandFirst ? [other, chain] : [chain, other], lanes: lanes)
+      }
+    }
+    if let live, !masked, !keepsZero {
+      result = .select(.firstLanes(.constant(live), lanes: lanes), result, .f32(0, lanes: lanes))
+    }
+    return result
+  }
+
+  private func bound(_ builder: inout LoopBuilder, _ value: LoopValue, _ type: LoopType) -> LoopValue {
+    if case .variable = value { return value }
+    return builder.let("y", type, value)
+  }
+}

@@ -1,0 +1,26 @@
+import IR
+
+/// The mean over an image's pixels, channel by channel: one vector of sums at a time, pixels in order.
+struct GlobalPoolKernel {
+  var pixels: Int
+  var paddedChannels: Int
+  var lanes: Int
+
+  /// Adds the function and returns its name. Arguments: input, output.
+  func function(in program: inout ProgramBuilder) -> String {
+    let type = LoopType(.f32, lanes: lanes)
+    let parameters: [LoopParameter] = [
+      .input("input", count: pixels * paddedChannels), .output("output", count: paddedChannels),
+    ]
+    return program.function("global_pool_p\(pixels)_c\(paddedChannels)", parameters) { builder in
+      builder.loop("vector", 0, .constant(paddedChannels / lanes)) { builder, vector in
+        let sum = builder.register("sum", type, .f32(0, lanes: lanes))
+        builder.loop("pixel", 0, .constant(pixels)) { builder, pixel in
+          let x = builder.let("x", type, .load("input", pixel * paddedChannels + vector * lanes, type))
+          builder.assign(sum, .variable(sum) + x)
+        }
+        builder.store("output", vector * lanes, .variable(sum) * .f32(1 / Double(pixels), lanes: lanes))
+      }
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import IR
+
+/// Turns an optimised graph into a loop program: a buffer for every value that lives in memory, a kernel for every fuse,
+/// plain loops for every other op.
+///
+/// The entry is one `layer` region a node, in the graph's order, named after the published module.
+public struct GraphLowering {
+  let graph: Graph
+  var program: ProgramBuilder
+  /// The node that makes each value.
+  private let producers: [ValueID: Node]
+  /// Values that share memory with another: a reshape of row-major memory.
+  private let aliases: [ValueID: ValueID]
+  private var buffers: [ValueID: String] = [:]
+  /// Outputs whose memory the caller owns but whose producer could not write there.
+  private var copiedOutputs: [(from: ValueID, to: String)] = []
+
+  /// Lowers `graph` for a target, its parallel regions split into `workers` tasks.
+  /// - Throws: a `Diagnostic` when a node has neither kernel nor loops.
+  public static func lower(_ graph: Graph, for target: CompilationTarget) throws -> LoopProgram {
+    var lowering = GraphLowering(graph, target)
+    try lowering.declareBoundary()
+    for node in graph.nodes { try lowering.lower(node) }
+    lowering.copyOutputs()
+    return lowering.program.finished()
+  }
+
+  private init(_ graph: Graph, _ target: CompilationTarget) {
+    self.graph = graph
+    program = ProgramBuilder(name: graph.name, target: target.target, workers: target.workers)
+    var producers: [ValueID: Node] = [:]
+    var aliases: [ValueID: ValueID] = [:]
+    for node in graph.nodes {
+      for result in node.results { producers[result] = node }
+      if node.op is Reshape, graph.type(of: node.operands[0]).tensor?.layout == .rowMajor {
+        aliases[node.results[0]] = aliases[node.operands[0]] ?? node.operands[0]
+      }
+    }
+    self.producers = producers
+    self.aliases = aliases
+  }
+
+  var target: Target { program.target }
+  var lanes: Int { program.lanes }
+
+  /// Inputs and outputs are the caller's buffers, in order.
+  private mutating func declareBoundary() throws {
+    for (index, input) in graph.inputs.enumerated() {
+      let type = graph.tensorType(of: input)
+      let name = graph.inputs.count == 1 ? "input" : "input_\(index)"
+      buffers[input] = program.buffer(name, .input, type.element, count: type.storageCount)
+    }
+    for (index, output) in graph.outputs.enumerated() {
+      let type = graph.tensorType(of: output)
+      let hint = graph.outputs.count == 1 ? "output" : "output_\(index)"
+      let name = program.buffer(hint, .output, type.element, count: type.storageCount)
+      let root = root(of: output)
+      let readers = graph.nodes.filter { node in
+        !(node.op is Reshape && aliases[node.results[0]] != nil) && node.operands.contains { self.root(of: $0) == root }
+      }
+      if buffers[root] == nil, readers.isEmpty, producers[root] != nil, !(producers[root]?.op is Constant) {
+        buffers[root] = name
+      } else {
+        copiedOutputs.append((output, name))
+      }
+    }
+  }
+
+  private func root(of value: ValueID) -> ValueID { aliases[value] ?? value }
+
+  /// The buffer a value lives in: made on first use. Constants of general ops come as they are, row-major.
+  mutating func buffer(for value: ValueID) -> String {
+    let root = root(of: value)
+    if let known = buffers[root] { return known }
+    let type = graph.tensorType(of: root)
+    let hint = graph.values[root.index].name
+    let name: String
+    if let values = constant(root) {
+      name = program.constant(hint, values.map { Float($0) })
+    } else {
+      name = program.buffer(hint, .arena, type.element, count: type.storageCount)
+    }
+    buffers[root] = name
+    return name
+  }
+
+  /// Contents of a value that is a float32 constant.
+  func constant(_ value: ValueID) -> [Double]? { producers[value].flatMap { graph.contents(of: $0) } }
+
+  /// An image of the graph as rows in memory.
+  mutating func image(_ value: ValueID) -> RowImage {
+    let type = graph.tensorType(of: value)
+    let shape = type.shape
+    let name = buffer(for: value)
+    switch type.layout {
+    case .rowMajor:
+      return RowImage(buffer: name, rowStep: shape[3], imageElements: shape[1] * shape[2] * shape[3])
+    case .channelsLast(let padding):
+      let row = shape[3] * roundUp(shape[1], toMultipleOf: padding)
+      return RowImage(buffer: name, rowStep: row, imageElements: shape[2] * row)
+    }
+  }
+
+  private mutating func lower(_ node: Node) throws {
+    if node.op is Constant || aliases[node.results[0]] != nil { return }
+    if graph.type(of: node.results[0]).neighborhood != nil { return }
+    var failure: (any Error)?
+    let outer = program.entry
+    program.entry = LoopBuilder(continuing: outer)
+    do {
+      if let fuse = node.op as? Fuse { try lowerFuse(fuse, node) } else { try lowerGeneral(node) }
+    } catch {
+      failure = error
+    }
+    let body = program.entry.statements
+    var entry = LoopBuilder(continuing: program.entry, with: outer.statements)
+    entry.append(.layer(node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer, body))
+    program.entry = entry
+    if let failure { throw failure }
+  }
+
+  private mutating func lowerFuse(_ fuse: Fuse, _ node: Node) throws {
+    switch fuse.kernel {
+    case "row_chain": try lowerRowChain(fuse, node)
+    case "max_relative": try lowerMaxRelative(fuse, node)
+    case "global_pool": lowerGlobalPool(node)
+    default:
+      guard ProductKind(rawValue: fuse.kernel) != nil else {
+        throw Diagnostic(
+          "there is no kernel '\(fuse.kernel)'", at: node.location,
+          notes: ["kernels: \((ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "global_pool"]).joined(separator: ", "))"])
+      }
+      try lowerProduct(fuse, node)
+    }
+  }
+
+  /// An op without a kernel: its own plain loops, in a function of its own.
+  private mutating func lowerGeneral(_ node: Node) throws {
+    func tensor(_ value: ValueID, _ name: String) -> LoopTensor {
+      switch graph.type(of: value) {
+      case .tensor(let type):
+        return LoopTensor(buffer: name, type: type)
+      case .neighborhood(let type):
+        return LoopTensor(buffer: name, type: TensorType(.f32, []), neighborhood: type)
+      }
+    }
+    var parameters: [LoopParameter] = []
+    var arguments: [LoopArgument] = []
+    var operands: [LoopTensor] = []
+    for (index, operand) in node.operands.enumerated() {
+      operands.append(tensor(operand, "operand_\(index)"))
+      guard let type = graph.type(of: operand).tensor else { continue }
+      parameters.append(
+        LoopParameter("operand_\(index)", .view(.read, type.element, count: type.storageCount, range: nil)))
+      arguments.append(.view(buffer: buffer(for: operand), 0))
+    }
+    var results: [LoopTensor] = []
+    for (index, result) in node.results.enumerated() {
+      let type = graph.tensorType(of: result)
+      results.append(tensor(result, "result_\(index)"))
+      parameters.append(
+        LoopParameter("result_\(index)", .view(.write, type.element, count: type.storageCount, range: nil)))
+      arguments.append(.view(buffer: buffer(for: result), 0))
+    }
+    var failure: (any Error)?
+    let function = program.function(node.op.mnemonic, parameters) { builder in
+      do { try node.op.buildLoops(&builder, operands: operands, results: results) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    program.entry.call(function, arguments)
+  }
+
+  /// Outputs that are inputs, constants, or read by other nodes as well.
+  private mutating func copyOutputs() {
+    for (value, name) in copiedOutputs {
+      let type = graph.tensorType(of: value)
+      let source = buffer(for: value)
+      let count = type.storageCount
+      let element = LoopType(type.element)
+      let copy = program.function(
+        "copy_\(count)",
+        [
+          LoopParameter("input", .view(.read, type.element, count: count, range: nil)),
+          LoopParameter("output", .view(.write, type.element, count: count, range: nil)),
+        ]
+      ) { builder in
+        builder.loop("i", 0, .constant(count)) { builder, i in
+          builder.store("output", i, .load("input", i, element))
+        }
+      }
+      program.entry.call(copy, [.view(buffer: source, 0), .view(buffer: name, 0)])
+    }
+  }
+}

@@ -1,0 +1,272 @@
+import IR
+
+extension GraphLowering {
+  /// A product over a whole image: pointwise and dense convolutions split by output channels, depthwise by rows.
+  mutating func lowerProduct(_ fuse: Fuse, _ node: Node) throws {
+    let graph = graph
+    let fusion = try ProductFusion(fuse, operands: node.operands) { graph.constant($0) }
+    switch fusion.kind {
+    case .pointwise: try lowerPointwise(fusion, node)
+    case .convolution: lowerConvolution(fusion, node)
+    case .depthwise:
+      let stage = depthwiseStage(fusion, name: constantHint(node))
+      composed([stage], fusion.inputs, node, rowsPerStep: 1)
+    }
+  }
+
+  /// Pointwise, depthwise and pointwise through rings of rows.
+  mutating func lowerRowChain(_ fuse: Fuse, _ node: Node) throws {
+    let outer = Dictionary(uniqueKeysWithValues: zip(fuse.body.inputs, node.operands))
+    let graph = graph
+    var stages: [any RowStage] = []
+    var inputs: [ValueID] = []
+    var rows = 1
+    for case .integer(let value) in fuse.schedule.filter({ $0.name == "rows" }).map(\.value) { rows = value }
+    for (index, part) in fuse.body.nodes.enumerated() {
+      guard let product = part.op as? Fuse else { throw Diagnostic("a row chain holds products only") }
+      // Values made inside the chain stand for themselves; they never reach memory of their own.
+      let operands = part.operands.map { outer[$0] ?? $0 }
+      let inside = Set(part.operands.filter { outer[$0] == nil })
+      let fusion = try ProductFusion(product, operands: operands) { inside.contains($0) ? nil : graph.constant($0) }
+      let name = "\(constantHint(node))_\(index)"
+      switch fusion.kind {
+      case .pointwise: stages.append(pointwiseStage(fusion, name: name))
+      case .depthwise: stages.append(depthwiseStage(fusion, name: name))
+      case .convolution: throw Diagnostic("a row chain holds no dense convolution")
+      }
+      if index == 0 { inputs = fusion.inputs }
+    }
+    composed(stages, inputs, node, rowsPerStep: rows)
+  }
+
+  private mutating func composed(_ stages: [any RowStage], _ inputs: [ValueID], _ node: Node, rowsPerStep: Int) {
+    let images = inputs.map { image($0) }
+    let composer = RowComposer(
+      stages: stages, input: images, output: image(node.results[0]),
+      batch: graph.tensorType(of: node.results[0]).shape[0], rowsPerStep: rowsPerStep)
+    composer.emit(into: &program, layer: ProgramBuilder.identifier(constantHint(node)))
+  }
+
+  private func constantHint(_ node: Node) -> String {
+    node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer
+  }
+
+  private func padded(_ channels: Int) -> Int { roundUp(channels, toMultipleOf: lanes) }
+
+  private mutating func channelConstants(_ fusion: ProductFusion, name: String) -> [String] {
+    let width = padded(fusion.outputShape[1])
+    return fusion.channelVectors.enumerated().map { index, vector in
+      program.constant(
+        "\(name)_channel_\(index)", vector.map { Float($0) } + [Float](repeating: 0, count: width - vector.count))
+    }
+  }
+
+  /// The segments of a pointwise product: one an input image, each with its own pixel stride.
+  private func segments(_ channels: [Int]) -> [PointwiseKernel.Segment] {
+    channels.map { PointwiseKernel.Segment(channels: $0, stride: padded($0)) }
+  }
+
+  /// Where step k of a pointwise reduction reads its weight: input channels in order, whatever the segments.
+  private func pack(_ fusion: ProductFusion, _ panels: ProductPanels, firstChannel: Int) -> [Float] {
+    panels.pack(depth: fusion.weightShape[1]) { channel, step in
+      fusion.weight(firstChannel + channel, step, 0, 0)
+    }
+  }
+
+  private mutating func pointwiseStage(_ fusion: ProductFusion, name: String) -> PointwiseStage {
+    let shape = fusion.outputShape
+    let depth = fusion.weightShape[1]
+    let target = target
+    let vectors = ceilDivide(shape[1], lanes)
+    // One packing serves every number of pixels, so the panels' widths come from the schedule of a full row.
+    let widths = ProductCost(target: target, depth: depth).schedule(pixels: max(shape[3], 48), vectors: vectors)
+    let panels = ProductPanels(schedule: widths, lanes: lanes, channels: shape[1])
+    let weights = program.constant("\(name)_weights", pack(fusion, panels, firstChannel: 0))
+    let bias = program.constant("\(name)_bias", panels.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
+    let stride = panels.paddedChannels
+    let parts = segments([depth])
+    let epilogue = fusion.epilogue
+    let residuals = fusion.residuals.map { image($0) }
+    return PointwiseStage(
+      kernel: { pixels in
+        let schedule = ProductCost(target: target, depth: depth).retiled(widths, pixels: pixels)
+        return PointwiseKernel(
+          pixels: pixels, segments: parts, outputStride: stride, epilogue: epilogue,
+          panels: ProductPanels(schedule: schedule, lanes: target.lanes, channels: shape[1]))
+      },
+      width: shape[3], height: shape[2], outputRowElements: shape[3] * stride, weights: weights, bias: bias,
+      channelVectors: channelConstants(fusion, name: name), residuals: residuals)
+  }
+
+  private mutating func depthwiseStage(_ fusion: ProductFusion, name: String) -> ConvolutionStage {
+    let kernel = DepthwiseKernel(
+      channels: fusion.outputShape[1], inputWidth: fusion.inputShape[3], rows: fusion.rows, columns: fusion.columns,
+      outputWidth: fusion.outputShape[3], epilogue: fusion.epilogue, lanes: lanes)
+    let weights = program.constant("\(name)_weights", kernel.pack { fusion.weight($0, 0, $1, $2) })
+    let bias = program.constant("\(name)_bias", kernel.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
+    return ConvolutionStage(
+      function: { taps, program in kernel.function(taps: taps, in: &program) },
+      rows: fusion.rows, inputHeight: fusion.inputShape[2], outputHeight: fusion.outputShape[2],
+      outputRowElements: fusion.outputShape[3] * kernel.paddedChannels, weights: weights, bias: bias,
+      channelVectors: channelConstants(fusion, name: name), residuals: fusion.residuals.map { image($0) })
+  }
+
+  /// The output channels of one task.
+  private struct Share {
+    var firstChannel: Int
+    var channels: Int
+  }
+
+  /// Output channels cut into at most `workers` shares of whole vectors, all but the last of one size.
+  private func shares(_ channels: Int) -> [Share] {
+    let vectors = ceilDivide(channels, lanes)
+    let each = ceilDivide(vectors, max(1, min(program.workers, vectors))) * lanes
+    return stride(from: 0, to: channels, by: each).map { Share(firstChannel: $0, channels: min(each, channels - $0)) }
+  }
+
+  /// Writes one call a share: a plain call where there is one, otherwise a parallel region over the shares.
+  /// - Parameter call: the call of a share, given where the share's panel offsets start as a multiple of the task.
+  private mutating func overShares(
+    _ shares: [Share], images: Int, _ call: (inout ProgramBuilder, Share, LoopIndex, LoopIndex) -> LoopStatement
+  ) {
+    guard let first = shares.first, let last = shares.last else { return }
+    var entry = program.entry
+    entry.loop("image", 0, .constant(images)) { builder, image in
+      if shares.count == 1 {
+        builder.append(call(&program, first, 0, image))
+        return
+      }
+      builder.loop("share", 0, .constant(shares.count), order: .parallel) { builder, task in
+        if first.channels == last.channels {
+          builder.append(call(&program, first, task, image))
+        } else {
+          let full = call(&program, first, task, image)
+          let rest = call(&program, last, task, image)
+          builder.ifIndex([LoopComparison(task, .less, .constant(shares.count - 1))]) { $0.append(full) }
+            else: { $0.append(rest) }
+        }
+      }
+    }
+    program.entry = entry
+  }
+
+  private mutating func lowerPointwise(_ fusion: ProductFusion, _ node: Node) throws {
+    let shape = fusion.outputShape
+    let depth = fusion.weightShape[1]
+    let name = constantHint(node)
+    // Images lie one behind the other, so a batch is one run of pixels; channels-last or, for single pixels, row-major.
+    let pixels = shape[0] * shape[2] * shape[3]
+    let stride = fusion.outputLayout == .rowMajor ? shape[1] : padded(shape[1])
+    let channels = fusion.inputs.map { graph.tensorType(of: $0).shape[1] }
+    guard channels.reduce(0, +) == depth else {
+      throw Diagnostic("the inputs of '\(name)' do not have the \(depth) channels of its weights")
+    }
+    let parts = segments(channels)
+    let shares = shares(shape[1])
+    var weights: [Float] = []
+    var bias: [Float] = []
+    var schedules: [Int: ProductSchedule] = [:]
+    for share in shares {
+      let schedule = ProductCost(target: target, depth: depth)
+        .schedule(pixels: pixels, vectors: ceilDivide(share.channels, lanes))
+      schedules[share.channels] = schedule
+      let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
+      weights += pack(fusion, panels, firstChannel: share.firstChannel)
+      bias += panels.pack { fusion.bias(share.firstChannel + $0, rows: 0..<1, columns: 0..<1) }
+    }
+    let weightName = program.constant("\(name)_weights", weights)
+    let biasName = program.constant("\(name)_bias", bias)
+    let vectors = channelConstants(fusion, name: name)
+    let inputs = fusion.inputs.map { LoopArgument.view(buffer: buffer(for: $0), 0) }
+    let residuals = fusion.residuals.map { buffer(for: $0) }
+    let output = buffer(for: node.results[0])
+    let step = shares.first?.channels ?? 0
+    let stepPadded = padded(step)
+    let lanes = lanes
+    overShares(shares, images: 1) { program, share, task, _ in
+      let schedule = schedules[share.channels] ?? ProductSchedule(panels: [])
+      let kernel = PointwiseKernel(
+        pixels: pixels, segments: parts, outputStride: stride, epilogue: fusion.epilogue,
+        panels: ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels))
+      let function = kernel.function(in: &program)
+      return .call(
+        function,
+        inputs
+          + [.view(buffer: weightName, task * (stepPadded * depth)), .view(buffer: biasName, task * stepPadded)]
+          + residuals.map { .view(buffer: $0, task * stepPadded) }
+          + vectors.map { .view(buffer: $0, task * stepPadded) }
+          + [.view(buffer: output, task * step)])
+    }
+  }
+
+  private mutating func lowerConvolution(_ fusion: ProductFusion, _ node: Node) {
+    let shape = fusion.outputShape
+    let name = constantHint(node)
+    let inputType = graph.tensorType(of: fusion.inputs[0])
+    let layout: DenseConvolutionKernel.Input
+    switch inputType.layout {
+    case .rowMajor: layout = .rowMajor(stride: inputType.shape[2] * inputType.shape[3])
+    case .channelsLast: layout = .channelsLast(stride: padded(inputType.shape[1]))
+    }
+    let classes = fusion.normalization.map { _ in
+      BorderClasses(
+        rows: fusion.rows, columns: fusion.columns, outputHeight: shape[2], outputWidth: shape[3],
+        inputHeight: fusion.inputShape[2], inputWidth: fusion.inputShape[3])
+    }
+    let depth = fusion.weightShape[1] * fusion.weightShape[2] * fusion.weightShape[3]
+    let stride = padded(shape[1])
+    let shares = shares(shape[1])
+    var weights: [Float] = []
+    var bias: [Float] = []
+    var kernels: [Int: DenseConvolutionKernel] = [:]
+    for share in shares {
+      let schedule = ProductCost(target: target, depth: depth)
+        .schedule(pixels: shape[3], vectors: ceilDivide(share.channels, lanes))
+      let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
+      kernels[share.channels] = DenseConvolutionKernel(
+        input: layout, inputChannels: fusion.inputShape[1], inputHeight: fusion.inputShape[2],
+        inputWidth: fusion.inputShape[3], rows: fusion.rows, columns: fusion.columns, outputHeight: shape[2],
+        outputWidth: shape[3], outputStride: stride, epilogue: fusion.epilogue, panels: panels,
+        biasClasses: classes)
+      let inputChannels = fusion.weightShape[1]
+      weights += panels.pack(depth: depth) { channel, step in
+        let tap = step / inputChannels
+        return fusion.weight(
+          share.firstChannel + channel, step % inputChannels, tap / fusion.weightShape[3], tap % fusion.weightShape[3])
+      }
+      for rows in classes?.rowReaches ?? [0..<fusion.weightShape[2]] {
+        for columns in classes?.columnReaches ?? [0..<fusion.weightShape[3]] {
+          bias += panels.pack { fusion.bias(share.firstChannel + $0, rows: rows, columns: columns) }
+        }
+      }
+    }
+    let weightName = program.constant("\(name)_weights", weights)
+    let biasName = program.constant("\(name)_bias", bias)
+    let vectors = channelConstants(fusion, name: name)
+    let input = image(fusion.inputs[0])
+    let residuals = fusion.residuals.map { image($0) }
+    let output = image(node.results[0])
+    let step = padded(shares.first?.channels ?? 0)
+    let classCount = classes?.count ?? 1
+    overShares(shares, images: shape[0]) { program, share, task, image in
+      guard let kernel = kernels[share.channels] else { preconditionFailure("every share has a kernel") }
+      let function = kernel.imageFunction(in: &program)
+      func shifted(_ place: RowImage) -> LoopArgument {
+        .view(buffer: place.buffer, image * place.imageElements + task * step)
+      }
+      return .call(
+        function,
+        [
+          input.view(image: image, row: 0), .view(buffer: weightName, task * (step * depth)),
+          .view(buffer: biasName, task * (step * classCount)),
+        ] + residuals.map(shifted) + vectors.map { .view(buffer: $0, task * step) } + [shifted(output)])
+    }
+  }
+}
+
+extension Graph {
+  /// Contents of a value that is a float32 constant of the graph.
+  func constant(_ value: ValueID) -> [Double]? {
+    nodes.first { $0.results.contains(value) }.flatMap { contents(of: $0) }
+  }
+}

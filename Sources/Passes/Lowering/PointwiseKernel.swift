@@ -1,0 +1,78 @@
+import IR
+
+/// A product of pixels by output channels, y[p][n] = epilogue(bias[n] + sum_k x[p][k] w[n][k]), the reduction running
+/// over one or more inputs one after the other (a concatenation that is never written).
+struct PointwiseKernel {
+  /// One input: `channels` steps of the reduction, pixels `stride` elements apart.
+  struct Segment: Hashable {
+    var channels: Int
+    var stride: Int
+  }
+
+  var pixels: Int
+  var segments: [Segment]
+  /// Elements from one output pixel to the next. Less than the padded channels means that padding is not written.
+  var outputStride: Int
+  var epilogue: Epilogue
+  var panels: ProductPanels
+
+  var depth: Int { segments.reduce(0) { $0 + $1.channels } }
+  private var channels: Int { panels.channels }
+  private var masked: Bool { outputStride < panels.paddedChannels }
+
+  /// Adds the kernel's function and returns its name. Arguments: inputs, weights, bias, residuals, channel vectors,
+  /// output.
+  func function(in program: inout ProgramBuilder) -> String {
+    let lanes = program.lanes
+    let outputCount = (pixels - 1) * outputStride + (masked ? channels : panels.paddedChannels)
+    let parameters =
+      segments.enumerated().map { index, segment in
+        LoopParameter.input("input_\(index)", count: (pixels - 1) * segment.stride + segment.channels)
+      } + [
+        .input("weights", count: depth * panels.paddedChannels), .input("bias", count: panels.paddedChannels),
+      ] + epilogue.parameters(tensorElements: outputCount, channelElements: panels.paddedChannels)
+      + [.output("output", count: outputCount)]
+    return program.function(name, parameters) { builder in
+      panels.loop(&builder, careful: masked || !epilogue.keepsZero) { builder, group, channel, live in
+        var firstPixel = 0
+        for tiles in group.tiles {
+          builder.loop("tile", 0, .constant(tiles.count)) { builder, tile in
+            let pixel = tile * tiles.pixels + .constant(firstPixel)
+            writeTile(
+              &builder, pixels: tiles.pixels, vectors: group.vectors, lanes: lanes, pixel: pixel, channel: channel,
+              live: live)
+          }
+          firstPixel += tiles.pixels * tiles.count
+        }
+      }
+    }
+  }
+
+  private func writeTile(
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, pixel: LoopIndex, channel: LoopIndex,
+    live: Int?
+  ) {
+    let tile = ProductTile(
+      &builder, pixels: pixels, vectors: vectors, lanes: lanes, bias: "bias", biasIndex: { _ in channel })
+    var step = 0
+    for (index, segment) in segments.enumerated() {
+      tile.accumulate(
+        &builder, depth: segment.channels,
+        inputs: (0..<pixels).map {
+          ($0, "input_\(index)", pixel * segment.stride + .constant($0 * segment.stride))
+        },
+        inputStride: 1, weights: "weights", weightBase: channel * depth + .constant(step * vectors * lanes))
+      step += segment.channels
+    }
+    tile.finish(
+      &builder, epilogue: epilogue, output: "output",
+      place: { pixel * outputStride + .constant($0 * outputStride) + channel }, channel: channel,
+      liveChannels: live, masked: masked)
+  }
+
+  private var name: String {
+    let reduction = segments.map { "k\($0.channels)" }.joined(separator: "_")
+    let tail = epilogue.signature.isEmpty ? "" : "_" + epilogue.signature
+    return "pointwise_\(panels.schedule.name)_p\(pixels)_\(reduction)_n\(channels)\(tail)"
+  }
+}

@@ -1,0 +1,78 @@
+import IR
+
+/// A register tile of a product being written: `pixels` x `vectors` accumulators that start at the bias, take
+/// multiply-adds over any number of reduction loops, and leave through the epilogue.
+struct ProductTile {
+  let pixels: Int
+  let vectors: Int
+  let lanes: Int
+  private let accumulators: [[String]]
+
+  /// Declares the accumulators, each starting at its channels' bias.
+  init(
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, bias: String,
+    biasIndex: (_ pixel: Int) -> LoopIndex
+  ) {
+    self.pixels = pixels
+    self.vectors = vectors
+    self.lanes = lanes
+    let type = LoopType(.f32, lanes: lanes)
+    var names: [[String]] = []
+    for pixel in 0..<pixels {
+      names.append(
+        (0..<vectors).map { vector in
+          builder.register(
+            "acc_\(pixel)_\(vector)", type, .load(bias, biasIndex(pixel) + .constant(vector * lanes), type))
+        })
+    }
+    accumulators = names
+  }
+
+  /// Adds `depth` steps of the reduction: accumulator (p, v) += input[p's base + k * inputStride] * weights[...].
+  /// - Parameters:
+  ///   - inputs: for each pixel that takes part, its number in the tile, the buffer and where its first element lies.
+  ///   - weights: the panel's first weight of this piece of the reduction; step k lies k * vectors * lanes further.
+  func accumulate(
+    _ builder: inout LoopBuilder, depth: Int, inputs: [(pixel: Int, buffer: String, base: LoopIndex)],
+    inputStride: Int, weights: String, weightBase: LoopIndex
+  ) {
+    let type = LoopType(.f32, lanes: lanes)
+    builder.loop("k", 0, .constant(depth)) { builder, k in
+      let row = weightBase + k * (vectors * lanes)
+      let loaded = (0..<vectors).map { vector in
+        builder.let("w_\(vector)", type, .load(weights, row + .constant(vector * lanes), type))
+      }
+      for input in inputs {
+        let scalar = LoopValue.load(input.buffer, input.base + k * inputStride, .f32)
+        let x = builder.let("x_\(input.pixel)", type, .splat(scalar, lanes: lanes))
+        for vector in 0..<vectors {
+          let name = accumulators[input.pixel][vector]
+          builder.assign(name, .fma(x, loaded[vector], .variable(name)))
+        }
+      }
+    }
+  }
+
+  /// Runs the epilogue on each accumulator and stores it.
+  /// - Parameters:
+  ///   - place: the offset of pixel p's channel vector in the output and in tensors of its shape.
+  ///   - liveChannels: channels from the tile's first on that are not padding.
+  ///   - masked: whether padding must not be written at all (an unpadded output).
+  func finish(
+    _ builder: inout LoopBuilder, epilogue: Epilogue, output: String, place: (Int) -> LoopIndex, channel: LoopIndex,
+    liveChannels: Int?, masked: Bool
+  ) {
+    for pixel in 0..<pixels {
+      for vector in 0..<vectors {
+        let offset = place(pixel) + .constant(vector * lanes)
+        let live = liveChannels.map { min(lanes, max(0, $0 - vector * lanes)) }
+        let partial = live.flatMap { $0 < lanes ? $0 : nil }
+        let value = epilogue.apply(
+          &builder, .variable(accumulators[pixel][vector]), tensorIndex: offset,
+          channelIndex: channel + .constant(vector * lanes), lanes: lanes, live: partial, masked: masked)
+        let mask = masked ? partial.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
+        builder.store(output, offset, value, mask: mask)
+      }
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import IR
+
+/// The passes of a compilation, in order.
+public enum Pipeline {
+  /// Every pass of an ordinary compilation, a line a pass, each with the reason for its place.
+  public static func passes(for target: Target) -> [any Pass] {
+    [
+      FoldConstants(),  // first, so that every later fold sees plain constants
+      FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
+      FoldScale(),  // before the heads, for scales inside them
+      MergeHeads(),  // leaves the factor 1/2 behind ...
+      FoldScale(),  // ... for this
+      FuseNeighborhood(),  // before products, which then see max-relative as one operand
+      FormPools(),
+      FormProducts(),  // after all folding: what is left in a chain is a real epilogue
+      ChainRows(target: target),  // needs the products
+      AssignLayout(target: target),  // last: the kernels decide where images are channels-last
+    ]
+  }
+
+  /// Every pass by name, for `vigc opt --passes` and `vigc passes`.
+  public static func registry(for target: Target) -> [any Pass] {
+    var seen: Set<String> = []
+    return passes(for: target).filter { seen.insert($0.name).inserted }
+  }
+}

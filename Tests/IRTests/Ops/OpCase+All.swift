@@ -1,0 +1,158 @@
+import IR
+
+extension OpCase {
+  static let all: [OpCase] = elementwise + spatial + movement + reductions + graphs
+
+  private static let positive: ClosedRange<Double> = 0.1...3
+
+  private static let elementwise: [OpCase] = [
+    OpCase("absolute", Absolute(), shapes: [2, 3, 5]),
+    OpCase("elu", Elu(alpha: 0.7), shapes: [2, 3, 5]),
+    OpCase("erf", Erf(), shapes: [4, 9]),
+    OpCase("exp", Exp(), shapes: [4, 9]),
+    OpCase("gelu", Gelu(), shapes: [4, 9]),
+    OpCase("gelu by tanh", Gelu(approximation: .tanh), shapes: [4, 9]),
+    OpCase("hard_sigmoid", HardSigmoid(alpha: 0.2, beta: 0.4), [.tensor([4, 9], -4...4)]),
+    OpCase("hard_swish", HardSwish(), [.tensor([4, 9], -5...5)]),
+    OpCase("leaky_relu", LeakyRelu(slope: 0.01), shapes: [4, 9]),
+    OpCase("log", Log(), [.tensor([4, 9], positive)]),
+    OpCase("negate", Negate(), shapes: [7]),
+    OpCase("reciprocal", Reciprocal(), [.tensor([4, 9], positive)]),
+    OpCase("relu", Relu(), shapes: [4, 9]),
+    OpCase("relu6", Relu6(), [.tensor([4, 9], -9...9)]),
+    OpCase("sigmoid", Sigmoid(), [.tensor([4, 9], -9...9)]),
+    OpCase("silu", Silu(), [.tensor([4, 9], -9...9)]),
+    OpCase("softplus", Softplus(), [.tensor([4, 9], -9...9)]),
+    OpCase("sqrt", Sqrt(), [.tensor([4, 9], positive)]),
+    OpCase("tanh", Tanh(), shapes: [4, 9]),
+    OpCase("add", Add(), shapes: [2, 3, 4, 5], [2, 3, 4, 5]),
+    OpCase("add a bias", Add(), shapes: [2, 3, 4, 5], [3, 1, 1]),
+    OpCase("add both ways", Add(), shapes: [3, 1, 5], [2, 1, 4, 1]),
+    OpCase("subtract", Subtract(), shapes: [], [3, 4]),
+    OpCase("multiply", Multiply(), shapes: [2, 3, 4], [4]),
+    OpCase("divide", Divide(), [.tensor([2, 3, 4], -2...2), .tensor([3, 1], positive)]),
+    OpCase("minimum", Minimum(), shapes: [2, 3], [2, 3]),
+    OpCase("maximum", Maximum(), shapes: [2, 3], [2, 1]),
+    OpCase("power", Power(), [.tensor([5, 7], positive), .tensor([7], -2...3)]),
+    OpCase("power of a scalar", Power(), [.tensor([5, 7], -2...2), .tensor([], 2...2)]),
+    OpCase("cube", Power(), [.tensor([5, 7], -2...2), .tensor([], 3...3)]),
+  ]
+
+  private static func convolution(
+    _ name: String, x: [Int], weight: [Int], bias: Bool = true, strides: [Int] = [1, 1],
+    padding: [Int] = [0, 0, 0, 0], dilation: [Int] = [1, 1], groups: Int = 1
+  ) -> OpCase {
+    let op = Conv2D(strides: strides, padding: padding, dilation: dilation, groups: groups)
+    return OpCase(name, op, ([x, weight] + (bias ? [[weight[0]]] : [])).map { .tensor($0, -1...1) })
+  }
+
+  private static let spatial: [OpCase] = [
+    convolution("conv pointwise", x: [2, 5, 4, 7], weight: [6, 5, 1, 1]),
+    convolution("conv 1x1 strided", x: [1, 5, 6, 7], weight: [3, 5, 1, 1], strides: [2, 3]),
+    convolution("conv 3x3", x: [2, 3, 6, 7], weight: [5, 3, 3, 3], strides: [2, 2], padding: [1, 1, 1, 1]),
+    convolution(
+      "conv uneven", x: [1, 3, 9, 8], weight: [4, 3, 3, 2], bias: false, strides: [1, 2],
+      padding: [0, 2, 3, 1], dilation: [2, 3]),
+    convolution("conv grouped", x: [2, 6, 5, 4], weight: [9, 2, 3, 3], padding: [1, 1, 1, 1], groups: 3),
+    convolution(
+      "conv depthwise", x: [2, 5, 6, 7], weight: [5, 1, 3, 5], strides: [2, 1], padding: [1, 2, 1, 2],
+      groups: 5),
+    convolution("conv depth multiplier", x: [1, 3, 6, 5], weight: [6, 1, 7, 7], padding: [3, 3, 3, 3], groups: 3),
+    OpCase(
+      "batch_norm", BatchNorm(epsilon: 1e-5),
+      [.tensor([2, 3, 4, 5], -2...2)] + Array(repeating: .tensor([3], -1...1), count: 3) + [.tensor([3], positive)]),
+    OpCase("average_pool", AveragePool(kernel: [2, 3], strides: [2, 2]), shapes: [2, 3, 6, 7]),
+    OpCase(
+      "average_pool padded", AveragePool(kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2]),
+      shapes: [1, 3, 6, 5]),
+    OpCase(
+      "average_pool inside",
+      AveragePool(
+        kernel: [3, 3], strides: [2, 1], padding: [1, 1, 0, 2],
+        countIncludePad: false), shapes: [1, 3, 6, 5]),
+    OpCase(
+      "average_pool ceil", AveragePool(kernel: [3, 2], strides: [3, 2], padding: [1, 0, 1, 0], ceilMode: true),
+      shapes: [1, 2, 7, 5]),
+    OpCase("max_pool", MaxPool(kernel: [3, 2], strides: [2, 1], padding: [1, 1, 1, 0]), shapes: [2, 3, 6, 5]),
+    OpCase(
+      "max_pool ceil dilated", MaxPool(kernel: [2, 2], strides: [2, 2], dilation: [2, 1], ceilMode: true),
+      shapes: [1, 3, 6, 5]),
+    OpCase("global_average_pool", GlobalAveragePool(), shapes: [2, 3, 4, 5]),
+  ]
+
+  private static let movement: [OpCase] = [
+    OpCase("concat", Concat(axis: 1), shapes: [2, 3, 4], [2, 1, 4], [2, 5, 4]),
+    OpCase("concat last", Concat(axis: -1), shapes: [2, 3], [2, 4]),
+    OpCase("slice", Slice(starts: [1, -4], ends: [Int.max, -1], axes: [0, 2], steps: [2, 1]), shapes: [5, 3, 7]),
+    OpCase("slice backwards", Slice(starts: [-1], ends: [Int.min + 1], axes: [-1], steps: [-2]), shapes: [3, 6]),
+    OpCase("roll", Roll(shifts: [2, -3], axes: [2, 3]), shapes: [2, 3, 5, 7]),
+    OpCase("roll far", Roll(shifts: [12, 0], axes: [1, 0]), shapes: [2, 5]),
+    OpCase("reshape", Reshape(shape: [4, -1, 3]), shapes: [2, 6, 3]),
+    OpCase("transpose", Transpose(permutation: [2, 0, 3, 1]), shapes: [2, 3, 4, 5]),
+    OpCase("pad", Pad(before: [0, 1, 2], after: [1, 0, 3], value: 0.5), shapes: [2, 3, 4]),
+    OpCase("pad reflect", Pad(before: [0, 2, 3], after: [1, 1, 2], mode: .reflect), shapes: [2, 3, 4]),
+    OpCase("pad edge", Pad(before: [0, 2, 3], after: [1, 4, 2], mode: .edge), shapes: [2, 3, 4]),
+    OpCase("convert_layout", ConvertLayout(layout: .rowMajor), shapes: [2, 3, 4, 5]),
+    OpCase("matmul", MatMul(), shapes: [3, 5], [5, 4]),
+    OpCase("matmul batched", MatMul(), shapes: [2, 1, 3, 5], [4, 5, 7]),
+    OpCase("matmul rows of 1", MatMul(), shapes: [2, 1, 5], [2, 5, 1]),
+  ]
+
+  private static let reductions: [OpCase] =
+    Reduce.Kind.allCases.map { kind in
+      OpCase("reduce \(kind.rawValue)", Reduce(kind: kind, axes: [-1, 1], keepDims: false), shapes: [2, 3, 4, 5])
+    } + [
+      OpCase("reduce keeping", Reduce(kind: .mean, axes: [0, 2], keepDims: true), shapes: [2, 3, 4]),
+      OpCase("reduce all", Reduce(kind: .maximum, axes: [0, 1], keepDims: false), shapes: [2, 3]),
+      OpCase("softmax", Softmax(axis: 1), shapes: [2, 5, 3]),
+      OpCase("softmax last", Softmax(axis: -1), shapes: [2, 5]),
+      OpCase("layer_norm", LayerNorm(axes: [-1], epsilon: 1e-5), shapes: [2, 3, 7], [7], [7]),
+      OpCase("layer_norm of channels", LayerNorm(axes: [1], epsilon: 1e-6), shapes: [2, 5, 3, 4], [5]),
+      OpCase("layer_norm bare", LayerNorm(axes: [1, 3], epsilon: 1e-6), shapes: [2, 5, 3, 4]),
+    ]
+
+  private static func svga(_ step: Int, _ batch: Int, _ height: Int, _ width: Int) -> Operand {
+    let down = stride(from: step, to: height, by: step).map { Offset(dy: $0, dx: 0) }
+    let right = stride(from: step, to: width, by: step).map { Offset(dy: 0, dx: $0) }
+    return .neighborhood(
+      NeighborhoodType(.offsets(down + right), batch: batch, height: height, width: width), .offsets(down + right))
+  }
+
+  /// Two neighbours by roll, each admitted by about half of the pixels.
+  private static let gated: Operand = {
+    let offsets = [Offset(dy: 2, dx: 0), Offset(dy: 0, dx: -1)]
+    let bits = randomFloats(2 * 2 * 20, seed: 9).map { $0 > 0 }
+    return .neighborhood(
+      NeighborhoodType(.gatedOffsets(offsets), batch: 2, height: 5, width: 4),
+      .gatedOffsets(offsets, admitted: [Array(bits[..<40]), Array(bits[40...])]))
+  }()
+
+  private static func indices(count: Int, candidates: Int) -> Operand {
+    let indices = randomFloats(2 * 20 * count, in: 0...0.999, seed: 5).map { Int($0 * Float(candidates)) }
+    return .neighborhood(
+      NeighborhoodType(.indices(count: count, candidates: candidates), batch: 2, height: 5, width: 4),
+      .indices(indices, count: count))
+  }
+
+  private static let graphs: [OpCase] = [
+    OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase(
+      "aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),
+      [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),
+    OpCase(
+      "aggregate other way", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+      [.tensor([1, 3, 6, 9], -2...2), svga(3, 1, 6, 9)]),
+    OpCase(
+      "aggregate gated", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: 0),
+      [.tensor([2, 3, 5, 4], -2...2), gated]),
+    OpCase(
+      "aggregate gated without start", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: nil),
+      [.tensor([2, 3, 5, 4], -2...2), gated]),
+    OpCase(
+      "aggregate indices", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+      [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 20)]),
+    OpCase(
+      "aggregate candidates", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
+      [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 6), .tensor([2, 3, 2, 3], -2...2)]),
+  ]
+}

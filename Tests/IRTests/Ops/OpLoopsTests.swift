@@ -1,0 +1,106 @@
+import Testing
+
+@testable import IR
+
+/// Every op's plain loops: proved safe, and equal to the reference up to float32's rounding.
+@Suite struct OpLoopsTests {
+  static let target = Target(
+    name: "scalar", summary: "one lane at a time", lanes: 1, registers: 16, cache: .init(l1: 32768, l2: 1 << 20),
+    fusesMultiplyAdd: true, compilerFlags: [])
+
+  @Test(arguments: OpCase.all) func loopsAgreeWithTheReference(_ test: OpCase) throws {
+    let types = try test.op.resultTypes(test.types)
+    let values: [RuntimeValue<Float>] = test.values()
+    guard let type = types[0].tensor else {
+      // A neighbourhood of fixed offsets is all type: there is nothing to compute.
+      var builder = LoopBuilder()
+      let operands = [LoopTensor(buffer: "x", type: values[0].tensor.type)]
+      let result = try #require(types[0].neighborhood).loopTensor(buffer: "y")
+      try test.op.buildLoops(&builder, operands: operands, results: [result])
+      #expect(builder.statements.isEmpty)
+      return
+    }
+
+    var program = LoopProgram(name: "one_op")
+    var inputs: [String: [UInt8]] = [:]
+    var operands: [LoopTensor] = []
+    for (place, value) in values.enumerated() {
+      let name = "in\(place)"
+      switch value {
+      case .tensor(let tensor):
+        program.buffers.append(LoopBuffer(name, .input, .f32, count: tensor.count))
+        inputs[name] = tensor.real.withUnsafeBytes { Array($0) }
+        operands.append(LoopTensor(buffer: name, type: tensor.type))
+      case .neighborhood(let graph, let type):
+        operands.append(type.loopTensor(buffer: name))
+        guard let storage = type.storage else { continue }
+        let bytes = Self.bytes(graph)
+        program.buffers.append(
+          LoopBuffer(name, .weights, storage.element, count: storage.count, range: type.storageRange))
+        program.constants[name] = bytes
+      }
+    }
+    program.buffers.append(LoopBuffer("out", .output, .f32, count: type.count))
+    var builder = LoopBuilder()
+    try test.op.buildLoops(&builder, operands: operands, results: [LoopTensor(buffer: "out", type: type)])
+    program.entry = builder.statements
+    try program.verify(target: Self.target)
+
+    let interpreter = try LoopInterpreter(program: program, target: Self.target)
+    let output = try #require(try interpreter.run(inputs)["out"])
+    let found = output.withUnsafeBytes { raw in
+      (0..<type.count).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+    }
+    let reference: [RuntimeValue<Double>] = try test.op.evaluate(test.values())
+    #expect(reference[0].tensor.shape == type.shape)
+    for (index, expected) in reference[0].tensor.real.enumerated() {
+      let difference = abs(Double(found[index]) - expected)
+      #expect(difference <= 4e-6 * max(1, abs(expected)), "\(test.name) at \(index): \(found[index]) for \(expected)")
+    }
+  }
+
+  /// As `NeighborhoodType.storage` lays it out.
+  static func bytes(_ graph: NeighborhoodValue) -> [UInt8] {
+    switch graph {
+    case .offsets, .incidence: []
+    case .gatedOffsets(_, let admitted): admitted.flatMap { $0.map { $0 ? 1 : 0 } }
+    case .indices(let indices, _): indices.map(Int32.init).withUnsafeBytes { Array($0) }
+    }
+  }
+
+  @Test func channelsLastLoopsWriteZeroPadding() throws {
+    let logical = TensorType(.f32, [2, 5, 3, 4])
+    var last = logical
+    last.layout = .channelsLast(padding: 8)
+    var program = LoopProgram(
+      name: "layout",
+      buffers: [
+        LoopBuffer("x", .input, .f32, count: logical.count), LoopBuffer("y", .output, .f32, count: last.storageCount),
+        LoopBuffer("z", .output, .f32, count: logical.count), LoopBuffer("t", .arena, .f32, count: last.storageCount),
+      ])
+    var builder = LoopBuilder()
+    let x = LoopTensor(buffer: "x", type: logical)
+    for buffer in ["y", "t"] {
+      let result = LoopTensor(buffer: buffer, type: last)
+      try ConvertLayout(layout: last.layout).buildLoops(&builder, operands: [x], results: [result])
+    }
+    try ConvertLayout(layout: .rowMajor).buildLoops(
+      &builder, operands: [LoopTensor(buffer: "t", type: last)], results: [LoopTensor(buffer: "z", type: logical)])
+    program.entry = builder.statements
+    try program.verify(target: Self.target)
+    let input = randomFloats(logical.count)
+    let outputs = try LoopInterpreter(program: program, target: Self.target).run(floats: ["x": input])
+    #expect(outputs["z"] == input)
+    let y = try #require(outputs["y"])
+    #expect(y.count == 2 * 3 * 4 * 8)
+    for pixel in 0..<24 {
+      #expect(y[(pixel * 8 + 5)..<(pixel * 8 + 8)].allSatisfy { $0 == 0 })
+      let n = pixel / 12
+      #expect(y[pixel * 8 + 4] == input[(n * 5 + 4) * 12 + pixel % 12])
+    }
+  }
+}
+
+extension Tensor {
+  var type: TensorType { TensorType(element, shape) }
+}

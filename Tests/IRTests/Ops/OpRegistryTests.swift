@@ -1,0 +1,77 @@
+import Foundation
+import IR
+import Testing
+
+@Suite struct OpRegistryTests {
+  private static func types(in folder: String) throws -> [String] {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    return try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "Sources/IR/\(folder)").path())
+      .filter { $0.hasSuffix(".swift") && !$0.contains("+") }.map { String($0.dropLast(6)) }.sorted()
+  }
+
+  @Test func registryListsTheFilesOfTheFolder() throws {
+    let files = try Self.types(in: "Ops").filter { $0 != "OpRegistry" }
+    let listed = OpRegistry.all.map { String(describing: $0) }
+    #expect(listed.sorted() == files, "OpRegistry.all and Sources/IR/Ops differ: add the op to OpRegistry.swift")
+    #expect(listed == listed.sorted(), "keep OpRegistry.all sorted")
+  }
+
+  @Test func constructionsListTheFilesOfTheFolder() throws {
+    let files = try Self.types(in: "Neighborhoods").filter { $0 != "GraphConstruction" }
+    let listed = GraphConstructions.all.map { String(describing: $0) }
+    #expect(listed.sorted() == files, "add the kind to GraphConstructions.all in GraphConstruction.swift")
+  }
+
+  @Test func mnemonicsAreDistinct() {
+    #expect(Set(OpRegistry.all.map { $0.mnemonic }).count == OpRegistry.all.count)
+    #expect(Set(GraphConstructions.all.map { $0.kind }).count == GraphConstructions.all.count)
+  }
+
+  @Test func everyOpHasACase() {
+    let covered = Set(OpCase.all.map(\.op.mnemonic)).union(["constant", "fuse"])
+    #expect(OpRegistry.all.map { $0.mnemonic }.filter { !covered.contains($0) } == [])
+  }
+
+  @Test(arguments: OpCase.all) func attributesMakeTheSameOp(_ test: OpCase) throws {
+    let again = try OpRegistry.make(test.op.mnemonic, test.op.attributes)
+    #expect(again.isIdentical(to: test.op))
+  }
+
+  @Test(arguments: OpCase.all) func typingPredictsTheResult(_ test: OpCase) throws {
+    let types = try test.op.resultTypes(test.types)
+    let results: [RuntimeValue<Float>] = try test.op.evaluate(test.values())
+    #expect(types.count == results.count)
+    for (type, result) in zip(types, results) {
+      switch result {
+      case .tensor(let tensor): #expect(type == .tensor(TensorType(.f32, tensor.shape)))
+      case .neighborhood(_, let found): #expect(type == .neighborhood(found))
+      }
+    }
+  }
+
+  @Test(arguments: OpCase.all) func floatAgreesWithDouble(_ test: OpCase) throws {
+    let single: [RuntimeValue<Float>] = try test.op.evaluate(test.values())
+    let double: [RuntimeValue<Double>] = try test.op.evaluate(test.values())
+    guard case .tensor(let x) = single[0], case .tensor(let y) = double[0] else { return }
+    for (a, b) in zip(x.real, y.real) { #expect(abs(Double(a) - b) <= 2e-6 * max(1, abs(b))) }
+  }
+
+  @Test(arguments: OpCase.all) func zeroStaysZeroWhereTheOpSaysSo(_ test: OpCase) throws {
+    let zeros = try test.op.resultTypes(test.types)[0].tensor.map { $0.count } ?? 0
+    let operands: [RuntimeValue<Double>] = test.values().map { (value: RuntimeValue<Double>) in
+      switch value {
+      case .tensor(let x): .tensor(Tensor(shape: x.shape, real: [Double](repeating: 0, count: x.count)))
+      case .neighborhood: value
+      }
+    }
+    guard case .tensor(let result) = try test.op.evaluate(operands)[0], zeros > 0 else { return }
+    #expect(result.real.allSatisfy { $0 == 0 } == test.op.mapsZeroToZero)
+  }
+
+  @Test func unknownOpsSuggestTheNearest() {
+    let error = #expect(throws: Diagnostic.self) { try OpRegistry.make("conv2", []) }
+    #expect(error?.message == "there is no op 'conv2'")
+    #expect(error?.notes.first?.contains("conv2d") == true)
+  }
+}
