@@ -26,7 +26,10 @@ import Testing
 
   @Test(arguments: [
     ("int api(int n); int api(int n) { int a[n]; a[0] = n; return a[0]; }", "variable-length array"),
-    ("static int f(int n) { return n > 0 ? f(n - 1) : 0; } int api(int n); int api(int n) { return f(n); }", "call itself"),
+    (
+      "static int f(int n) { return n > 0 ? f(n - 1) : 0; }\nint api(int n); int api(int n) { return f(n); }",
+      "call itself"
+    ),
     ("static int state; int api(void); int api(void) { return state++; }", "outlives a call"),
     ("int api(void); int api(void) { static int n; return n++; }", "outlives a call"),
     ("int other(void); int other(void) { return 1; }", "not part of the API"),

@@ -24,7 +24,8 @@ import Testing
     var body = LoopBuilder()
     body.loop("i", 0, 24) { builder, i in builder.store("b", i, .load("a", i, .f32) + .f32(1)) }
     let view = { LoopParameter.Kind.view($0, .f32, count: 24, range: nil) }
-    let plus = LoopFunction("plus", [LoopParameter("a", view(.read)), LoopParameter("b", view(.write))], body.statements)
+    let parameters = [LoopParameter("a", view(.read)), LoopParameter("b", view(.write))]
+    let plus = LoopFunction("plus", parameters, body.statements)
     return LoopProgram(
       name: name,
       buffers: [

@@ -54,7 +54,8 @@ import Testing
   static func reals(seed: UInt64, special: Bool) -> [UInt8] {
     var numbers = Numbers(seed: seed)
     let specials: [Float] = [
-      .nan, .infinity, -.infinity, 0, -0.0, 0.5, 1.5, -0.5, -2.5, Float(bitPattern: 0x12345), 3e9, -3e9, 2_147_483_648, -2_147_483_648, 255.5,
+      .nan, .infinity, -.infinity, 0, -0.0, 0.5, 1.5, -0.5, -2.5, Float(bitPattern: 0x12345), 3e9, -3e9, 2_147_483_648,
+      -2_147_483_648, 255.5,
       -128.7,
     ]
     let values = (0..<128).map { place -> Float in
@@ -223,7 +224,8 @@ import Testing
     }
     try await run(
       recorder, "lanes",
-      [("in_f32", .f32), ("in_i32", .i32), ("in_u32", .u32), ("in_i8", .i8), ("in_f64", .f64), ("order", .i32)], machine)
+      [("in_f32", .f32), ("in_i32", .i32), ("in_u32", .u32), ("in_i8", .i8), ("in_f64", .f64), ("order", .i32)], machine
+    )
   }
 
   @Test func emulationHasEveryIntrinsicOfTheTable() {
