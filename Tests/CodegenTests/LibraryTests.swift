@@ -207,6 +207,25 @@ import Testing
     }
   }
 
+  @Test(arguments: LibraryOptions.WeightsForm.allCases)
+  func cmakeBuildsAndInstalls(_ form: LibraryOptions.WeightsForm) async throws {
+    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/cmake") else { return print("skipped: no cmake here") }
+    let library = try library(LibraryTests.sample(), .scalar, weightsForm: form, threads: .pthread)
+    try await withTemporaryDirectory { directory in
+      try library.write(to: directory)
+      for arguments in [
+        ["-S", ".", "-B", "build", "-DCMAKE_INSTALL_PREFIX=\(directory)/installed"], ["--build", "build"],
+        ["--install", "build"],
+      ] {
+        let output = try await Toolchain.run("cmake", arguments, in: directory)
+        #expect(output.succeeded, "\(output.standardOutput) \(output.standardError)")
+      }
+      for file in ["include/sample.h", "include/sample_pthread.h", "share/sample/sample.weights"] {
+        #expect(FileManager.default.fileExists(atPath: "\(directory)/installed/\(file)"))
+      }
+    }
+  }
+
   @Test func missingCompilerAndCompileErrorsAreExplained() async throws {
     try await withTemporaryDirectory { directory in
       let missing = await #expect(throws: Diagnostic.self) {
