@@ -9,6 +9,8 @@ public struct ProgramBuilder {
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
+  /// Names of the value functions, by what they are but for it.
+  private var valueFunctionNames: [LoopValueFunction: String] = [:]
   private var takenFunctions: Set<String> = []
   private var takenBuffers: Set<String> = []
 
@@ -39,6 +41,18 @@ public struct ProgramBuilder {
     functionNames[key] = name
     program.functions.append(LoopFunction(name, parameters, builder.statements))
     return name
+  }
+
+  /// Adds a value function, or finds the one that differs at most by its name, and returns the name it has.
+  public mutating func valueFunction(_ function: LoopValueFunction) -> String {
+    var key = function
+    key.name = ""
+    if let name = valueFunctionNames[key] { return name }
+    var added = function
+    added.name = Self.unique(function.name, in: &takenFunctions)
+    valueFunctionNames[key] = added.name
+    program.valueFunctions.append(added)
+    return added.name
   }
 
   /// Adds a buffer under a name made unique, and returns the name.
