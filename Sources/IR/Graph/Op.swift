@@ -8,8 +8,8 @@ public protocol Op: Sendable {
   /// The name in the text form, like `conv2d`.
   static var mnemonic: String { get }
 
-  /// Reads the parameters out of the text form or an importer's node; throws a `Diagnostic` on a missing, unknown or
-  /// badly typed one.
+  /// Reads the parameters out of the text form or an importer's node; throws a `Diagnostic` on a missing or badly typed
+  /// one. `OpRegistry.make` complains about the ones left over.
   init(_ reader: inout AttributeReader) throws
 
   /// The parameters, in the order they print; `init` accepts exactly these.

@@ -26,6 +26,7 @@ public struct Concat: Op {
     for index in operands.indices.dropFirst() {
       let part = try checker.tensor(index, rank: first.rank)
       try checker.sameElement(index, as: first)
+      if part.quantization != first.quantization { throw checker.failure(index, mustBe: "quantised like operand 0") }
       for other in shape.indices where other != axis && part.shape[other] != shape[other] {
         throw checker.failure(index, mustBe: "of extent \(shape[other]) along axis \(other), like operand 0")
       }

@@ -46,7 +46,7 @@ public struct MaxPool: Op {
     SlidingWindow(kernel: kernel, strides: strides, padding: padding, dilation: dilation, roundsUp: ceilMode)
   }
 
-  /// Padding is limited to half the window's span, as in PyTorch, so that no dilated window falls between pixels.
+  /// Every window must see a pixel: a maximum over padding alone would be nothing.
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["x"])
     let x = try checker.real(0, rank: 4)

@@ -27,7 +27,9 @@ public struct Reshape: Op {
     if shape.reduce(1, *) != x.count {
       throw checker.problem("\(x) has \(x.count) elements; the shape [\(checker.list(self.shape))] has another number")
     }
-    return [.tensor(TensorType(x.element, shape, quantization: x.quantization))]
+    var type = x.with(shape: shape)
+    type.layout = .rowMajor
+    return [.tensor(type)]
   }
 
   /// The shape with a -1 replaced; one that does not fit is left for typing to refuse.

@@ -25,7 +25,9 @@ public struct Transpose: Op {
     if permutation.sorted() != Array(0..<x.rank) {
       throw checker.problem("[\(checker.list(permutation))] is not a permutation of the axes 0 to \(x.rank - 1)")
     }
-    return [.tensor(TensorType(x.element, permutation.map { x.shape[$0] }))]
+    var type = x.with(shape: permutation.map { x.shape[$0] })
+    type.layout = .rowMajor
+    return [.tensor(type)]
   }
 
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(

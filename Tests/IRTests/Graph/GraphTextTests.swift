@@ -55,7 +55,7 @@ import Testing
     #expect(graph.weightSource == "synthetic:0")
     #expect(graph.nodes.map(\.op.mnemonic).contains("fuse"))
     #expect(text.contains("%n = neighborhood(%c) {kind = \"svga\", step = 1} : "))
-    #expect(text.contains("%f, %\"f 2\" = fuse \"pointwise\"(%t, %c) {tile = [4, 3], peel = true"))
+    #expect(text.contains("%f, %\"f 2\" = fuse \"pointwise\" (%t, %c) {tile = [4, 3], peel = true"))
     try GraphVerifier.verify(graph)
   }
 

@@ -68,6 +68,38 @@ import Testing
     }
   }
 
+  /// The form that kernels put in their epilogues: eight lanes at a time, every operand a vector of its own.
+  @Test(arguments: OpCase.all.filter { $0.op is any ElementwiseOp }) func lanesAgreeWithTheReference(
+    _ test: OpCase
+  ) throws {
+    let op = try #require(test.op as? any ElementwiseOp)
+    let count = 32
+    let vector = LoopType(.f32, lanes: 8)
+    var program = LoopProgram(name: "lanes")
+    var inputs: [String: [Float]] = [:]
+    for (place, operand) in test.operands.enumerated() {
+      guard case .tensor(_, let range) = operand else { continue }
+      program.buffers.append(LoopBuffer("in\(place)", .input, .f32, count: count))
+      inputs["in\(place)"] = randomFloats(count, in: range, seed: UInt64(place + 20))
+    }
+    program.buffers.append(LoopBuffer("out", .output, .f32, count: count))
+    var builder = LoopBuilder()
+    builder.loop("i", 0, .constant(count), step: 8) { builder, index in
+      let operands = inputs.keys.sorted().map { builder.let("x", vector, .load($0, index, vector)) }
+      let value = op.buildValue(&builder, operands, lanes: 8)
+      builder.store("out", index, value)
+    }
+    program.entry = builder.statements
+    try program.verify(target: LoopFixtures.target())
+    let outputs = try LoopInterpreter(program: program, target: LoopFixtures.target()).run(floats: inputs)
+    let found = try #require(outputs["out"])
+    for index in 0..<count {
+      let expected = op.apply(inputs.keys.sorted().map { Double(inputs[$0]?[index] ?? .nan) })
+      let difference = abs(Double(found[index]) - expected)
+      #expect(difference <= 4e-6 * max(1, abs(expected)), "\(test.name) at \(index): \(found[index]) for \(expected)")
+    }
+  }
+
   @Test func channelsLastLoopsWriteZeroPadding() throws {
     let logical = TensorType(.f32, [2, 5, 3, 4])
     var last = logical

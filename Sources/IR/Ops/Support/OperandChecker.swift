@@ -111,13 +111,13 @@ struct OperandChecker {
 }
 
 extension TensorType {
-  /// The type of a result of another shape: of this element type and, where the rank stays, in this layout.
+  /// The type of a result of another shape: of this element type, in this layout where the rank stays, and quantised
+  /// alike where that does not depend on an axis.
   func with(shape: [Int]) -> TensorType {
-    TensorType(element, shape, layout: shape.count == rank ? layout : .rowMajor)
+    TensorType(
+      element, shape, layout: shape.count == rank ? layout : .rowMajor,
+      quantization: quantization?.axis == nil ? quantization : nil)
   }
-
-  /// The axis counted from the front; `axis` is one that typing accepted.
-  func resolved(_ axis: Int) -> Int { axis < 0 ? axis + rank : axis }
 }
 
 /// An axis counted from the front; `axis` is one that typing accepted.
