@@ -7,7 +7,8 @@ public protocol GraphConstruction: Sendable {
   /// The name in the text form, like `svga`.
   static var kind: String { get }
 
-  /// Names of the operands after x, for kinds that need data of their own (relative positions, first memberships).
+  /// Names of the operands after x, for kinds that need data of their own (relative positions, first memberships); the
+  /// ones that end in `?` may be left out, last first.
   static var dataNames: [String] { get }
 
   /// Reads the parameters; throws a `Diagnostic` on a missing or senseless one.
@@ -20,6 +21,9 @@ public protocol GraphConstruction: Sendable {
   /// operands after x. Throws a `Diagnostic` where the parameters do not fit.
   func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm
 
+  /// What `form` cannot see: whether `data` fit the batch and the element type of `x`. Throws a `Diagnostic`.
+  func check(x: TensorType, data: [TensorType]) throws
+
   /// The reference: the graph over the pixels of `x` [N, C, H, W].
   func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, data: [Tensor<T>]) throws -> NeighborhoodValue
 
@@ -31,12 +35,14 @@ public protocol GraphConstruction: Sendable {
 extension GraphConstruction {
   public static var dataNames: [String] { [] }
   public var kind: String { Self.kind }
+  public func check(x: TensorType, data: [TensorType]) throws {}
 }
 
 /// Every kind of graph construction.
 public enum GraphConstructions {
   public static let all: [any GraphConstruction.Type] = [
-    SVGA.self
+    SVGA.self,
+    KNN.self,
   ]
 
   /// Reads the attribute `kind` and the parameters of that kind.

@@ -26,6 +26,7 @@ public struct BuildNeighborhood: Op {
     let x = try checker.real(0, rank: 4)
     let data = try operands.indices.dropFirst().map { try checker.tensor($0) }
     let form = try construction.form(height: x.shape[2], width: x.shape[3], channels: x.shape[1], data: data)
+    try construction.check(x: x, data: data)
     return [.neighborhood(NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3]))]
   }
 
