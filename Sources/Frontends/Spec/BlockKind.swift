@@ -31,9 +31,12 @@ enum BlockRegistry {
     ConvolutionsBlock.self,
     InvertedResidualBlock.self,
     GrapherBlock.self,
+    DynamicGrapherBlock.self,
     FeedForwardBlock.self,
     EmbeddingBlock.self,
     ClassifiersBlock.self,
+    PositionsBlock.self,
+    PredictionBlock.self,
   ]
 }
 

@@ -14,14 +14,19 @@ struct ModelBuilder {
   private(set) var entries: [WeightEntry] = []
   private(set) var modules: [ModelGraph.Module] = []
   let classes: Int
+  /// Nil while the model is built at its own size.
+  let published: PublishedSize?
+  let resizesPositions: Bool
 
   private var shapes: [String: [Int]] = [:]
   private var weightElements = 0
   private var location: Diagnostic.Location?
 
-  init(name: String, classes: Int) {
+  init(name: String, classes: Int, published: PublishedSize? = nil, resizesPositions: Bool = false) {
     graph = Graph(name: name)
     self.classes = classes
+    self.published = published
+    self.resizesPositions = resizesPositions
   }
 
   func problem(_ message: String) -> Diagnostic { Diagnostic(message, at: location) }
@@ -64,14 +69,17 @@ struct ModelBuilder {
   // MARK: Weights
 
   mutating func declare(_ entry: WeightEntry) throws {
-    guard shapes.updateValue(entry.shape, forKey: entry.name) == nil else {
+    guard shapes.updateValue(entry.resized ?? entry.shape, forKey: entry.name) == nil else {
       throw problem("the state dict would hold '\(entry.name)' twice: give the modules different paths")
     }
     weightElements += entry.count
     guard weightElements <= Self.mostElements else {
       throw problem("more than \(Self.mostElements) weights in one model")
     }
-    entries.append(entry)
+    // A state dict has a module's own parameters before those of its children, whatever the order of their use: at the
+    // top that is names without a dot.
+    let place = entry.name.contains(".") ? entries.endIndex : entries.firstIndex { $0.name.contains(".") }
+    entries.insert(entry, at: place ?? entries.endIndex)
   }
 
   mutating func declareConvolution(

@@ -64,8 +64,11 @@ public struct ModelSpec: Sendable {
 
   /// The model as a graph without weights, at the spec's own size or another.
   ///
+  /// - Parameter resizePositions: Whether positions that were made for the spec's own size may be resized to another.
   /// - Throws: A `Diagnostic` when the shapes are impossible; when the input is too small it says the least size.
-  public func build(height: Int? = nil, width: Int? = nil, batch: Int = 1) throws -> ModelGraph {
+  public func build(
+    height: Int? = nil, width: Int? = nil, batch: Int = 1, resizePositions: Bool = false
+  ) throws -> ModelGraph {
     let size = (height: height ?? self.height, width: width ?? self.width)
     let sides = 1...Self.largestSide
     guard sides.contains(size.height), sides.contains(size.width) else {
@@ -76,7 +79,7 @@ public struct ModelSpec: Sendable {
       throw Diagnostic("a batch of \(batch) for \(name); expected 1 to \(Self.largestBatch)")
     }
     do {
-      return try unchecked(height: size.height, width: size.width, batch: batch)
+      return try unchecked(height: size.height, width: size.width, batch: batch, resizePositions: resizePositions)
     } catch let error as NoPixelLeft {
       let least = try leastSize()
       throw Diagnostic(
@@ -86,8 +89,17 @@ public struct ModelSpec: Sendable {
     }
   }
 
-  private func unchecked(height: Int, width: Int, batch: Int) throws -> ModelGraph {
-    var builder = ModelBuilder(name: name, classes: classes)
+  private func unchecked(height: Int, width: Int, batch: Int, resizePositions: Bool) throws -> ModelGraph {
+    var published: PublishedSize?
+    if (height, width) != (self.height, self.width) {
+      // At a size of its own that leaves no pixel a model has no positions either.
+      let entries = try? unchecked(height: self.height, width: self.width, batch: 1, resizePositions: false).entries
+      published = PublishedSize(
+        height: self.height, width: self.width,
+        entries: Dictionary((entries ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
+    }
+    var builder = ModelBuilder(
+      name: name, classes: classes, published: published, resizesPositions: resizePositions)
     var value = builder.input([batch, channels, height, width])
     for module in modules { value = try builder.module(module, value, path: module.path ?? "") }
     builder.output(value)
@@ -101,7 +113,7 @@ public struct ModelSpec: Sendable {
     let enough = 4096
     func fits(_ height: Int, _ width: Int) throws -> Bool {
       do {
-        _ = try unchecked(height: height, width: width, batch: 1)
+        _ = try unchecked(height: height, width: width, batch: 1, resizePositions: true)
         return true
       } catch is NoPixelLeft {
         return false

@@ -17,6 +17,8 @@ public struct WeightEntry: Hashable, Sendable {
   public var role: Role
   /// What the model's constructor computes, for an entry that is never synthesised and that a file may leave out.
   public var computed: TensorData?
+  /// The shape in which the graph reads positions that were resized to another input size; nil for `shape` itself.
+  public var resized: [Int]?
 
   public init(_ name: String, _ shape: [Int], role: Role = .parameter, computed: TensorData? = nil) {
     self.name = name

@@ -24,7 +24,7 @@ struct GrapherBlock: BlockKind {
 
   /// Reads an op's own attributes from a nested mapping, so that a new kind of graph needs nothing here. The op says
   /// what is wrong with them; the mapping says where.
-  private static func op<Result: Op>(
+  static func op<Result: Op>(
     _ reader: SpecReader, _ key: String, _ make: (inout AttributeReader) throws -> Result
   ) throws -> Result {
     var attributes = AttributeReader(try reader.attributes(key), owner: "'\(key)'")
