@@ -43,6 +43,7 @@ public enum GraphConstructions {
   public static let all: [any GraphConstruction.Type] = [
     SVGA.self,
     KNN.self,
+    Hypergraph.self,
   ]
 
   /// Reads the attribute `kind` and the parameters of that kind.
@@ -62,22 +63,24 @@ extension NeighborhoodType {
   /// The tensor that stores a graph of this type in loops; nil where the type says everything.
   ///
   /// `gatedOffsets`: one byte, 0 or 1, for every offset and pixel, [offsets, N, H, W]. `indices`: the neighbours of each
-  /// pixel among the image's candidates, [N, H * W, count], each in 0 ..< candidates. `incidence` is stored by its own
-  /// kind's kernels.
+  /// pixel among the image's candidates, [N, H * W, count], each in 0 ..< candidates. `incidence`: one byte for every pixel
+  /// and hyperedge, [N, H * W, hyperedges]: 1 for a member, 2 where the pixel reads the hyperedge without being one.
   public var storage: TensorType? {
     switch form {
-    case .offsets, .incidence: nil
+    case .offsets: nil
     case .gatedOffsets(let offsets): TensorType(.u8, [offsets.count, batch, height, width])
     case .indices(let count, _): TensorType(.i32, [batch, height * width, count])
+    case .incidence(let hyperedges): TensorType(.u8, [batch, height * width, hyperedges])
     }
   }
 
   /// The values the elements of `storage` may have: the range to declare for its buffer.
   public var storageRange: ClosedRange<Int>? {
     switch form {
-    case .offsets, .incidence: nil
+    case .offsets: nil
     case .gatedOffsets: 0...1
     case .indices(_, let candidates): 0...(candidates - 1)
+    case .incidence: 0...2
     }
   }
 

@@ -20,6 +20,7 @@ public enum OpRegistry {
     GlobalAveragePool.self,
     HardSigmoid.self,
     HardSwish.self,
+    IncidenceMean.self,
     LayerNorm.self,
     LeakyRelu.self,
     Log.self,

@@ -134,7 +134,16 @@ extension OpCase {
       .indices(indices, count: count))
   }
 
+  /// Four hyperedges, the third empty; the second image's last pixel reads one that it is no member of.
+  private static let hypergraph = Operand.neighborhood(
+    NeighborhoodType(.incidence(hyperedges: 4), batch: 2, height: 3, width: 2),
+    .incidence(
+      nodeEdges: [[0, 1], [1], [3], [1, 3], [0], [0], [3], [0, 1, 3], [1], [1], [0], [2]],
+      edgeNodes: [[0, 4, 5], [0, 1, 3], [], [2, 3], [1, 4], [1, 2, 3], [], [0, 1]]))
+
   private static let graphs: [OpCase] = [
+    OpCase("mean of pixels", IncidenceMean(to: .hyperedges), [.tensor([2, 3, 3, 2], -2...2), hypergraph]),
+    OpCase("mean of hyperedges", IncidenceMean(to: .nodes), [.tensor([2, 3, 4, 1], -2...2), hypergraph]),
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
     OpCase(
       "aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),

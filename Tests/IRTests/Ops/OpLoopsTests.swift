@@ -34,7 +34,7 @@ import Testing
       case .neighborhood(let graph, let type):
         operands.append(type.loopTensor(buffer: name))
         guard let storage = type.storage else { continue }
-        let bytes = Self.bytes(graph)
+        let bytes = Self.bytes(graph, of: type)
         program.buffers.append(
           LoopBuffer(name, .weights, storage.element, count: storage.count, range: type.storageRange))
         program.constants[name] = bytes
@@ -60,9 +60,17 @@ import Testing
   }
 
   /// As `NeighborhoodType.storage` lays it out.
-  static func bytes(_ graph: NeighborhoodValue) -> [UInt8] {
+  static func bytes(_ graph: NeighborhoodValue, of type: NeighborhoodType) -> [UInt8] {
     switch graph {
-    case .offsets, .incidence: []
+    case .offsets: []
+    case .incidence(let nodeEdges, let edgeNodes):
+      nodeEdges.indices.flatMap { node in
+        let first = node / (type.height * type.width) * (edgeNodes.count / type.batch)
+        return (0..<(edgeNodes.count / type.batch)).map { edge -> UInt8 in
+          if edgeNodes[first + edge].contains(node % (type.height * type.width)) { return 1 }
+          return nodeEdges[node].contains(edge) ? 2 : 0
+        }
+      }
     case .gatedOffsets(_, let admitted): admitted.flatMap { $0.map { $0 ? 1 : 0 } }
     case .indices(let indices, _): indices.map(Int32.init).withUnsafeBytes { Array($0) }
     }

@@ -1,0 +1,169 @@
+import RealModule
+
+/// Hyperedges by fuzzy c-means among the features (Han et al., Vision HGNN, ICCV 2023; the published code,
+/// VITA-Group/ViHGNN, where it and the paper differ).
+///
+/// Each of up to 15 rounds takes the centres of the hyperedges, weighted by squared memberships, and then as memberships
+/// the reciprocals of the squared distances (at least 1e-10), divided by their sum over a pixel's hyperedges. From the
+/// second round on the last is the one that changes the memberships of the whole batch by less than 1e-3 (Frobenius
+/// norm).
+///
+/// A pixel is a member where its membership is above 0.01, unless the largest membership of any pixel of the batch is
+/// below 0.1: then each such pixel is a member of its nearest hyperedge alone, the first of equals, and every other one
+/// of those where its membership is above 0.5. A pixel of no hyperedge reads its nearest one without being its member.
+///
+/// Operand after x [N, C, H, W]: the first memberships [N, H * W, hyperedges], of any positive scale.
+public struct Hypergraph: GraphConstruction {
+  public static let kind = "hypergraph"
+  public static let dataNames = ["memberships"]
+
+  public var hyperedges: Int
+
+  private static let mostRounds = 15
+  private static let leastChange = 1e-3
+  private static let leastDistance = 1e-10
+  private static let membershipOfMembers = 0.01
+  private static let weakMembership = 0.1
+  private static let membershipBesideWeak = 0.5
+
+  public init(hyperedges: Int) {
+    self.hyperedges = hyperedges
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.hyperedges = try reader.integer("hyperedges")
+  }
+
+  public var attributes: [Attribute] { [Attribute("hyperedges", .integer(hyperedges))] }
+
+  public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
+    guard (1...1 << 24).contains(hyperedges) else {
+      throw Diagnostic("hypergraph: \(hyperedges) hyperedges; there must be from 1 to \(1 << 24)")
+    }
+    return .incidence(hyperedges: hyperedges)
+  }
+
+  public func check(x: TensorType, data: [TensorType]) throws {
+    let expected = TensorType(x.element, [x.shape[0], x.shape[2] * x.shape[3], hyperedges])
+    for memberships in data where memberships != expected {
+      throw Diagnostic("hypergraph: the first memberships are \(memberships), but must be \(expected)")
+    }
+  }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> NeighborhoodValue {
+    let pixels = x.shape[2] * x.shape[3]
+    // Pixels x channels, which both products of a round need.
+    let features = (0..<x.shape[0]).map { n in
+      transposed(Array(x.real[(n * x.shape[1] * pixels)..<((n + 1) * x.shape[1] * pixels)]), rows: x.shape[1])
+    }
+    var memberships = data[0].real
+    divideByRowSums(&memberships, columns: hyperedges)
+    let size = pixels * hyperedges
+    for round in 0..<Self.mostRounds {
+      let before = memberships
+      memberships = features.enumerated().flatMap { n, image in
+        updatedMemberships(
+          image, before[(n * size)..<((n + 1) * size)], channels: x.shape[1], hyperedges: hyperedges,
+          leastDistance: T(Self.leastDistance))
+      }
+      let change = zip(memberships, before).reduce(0 as T) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+      if round > 0 && change.squareRoot() < T(Self.leastChange) { break }
+    }
+    return incidence(memberships, batch: x.shape[0], pixels: pixels)
+  }
+
+  /// Who is a member of what, from memberships [batch, pixels, hyperedges].
+  func incidence<T: Real & BinaryFloatingPoint & Sendable>(
+    _ memberships: [T], batch: Int, pixels: Int
+  ) -> NeighborhoodValue {
+    let rows = (0..<(batch * pixels)).map { memberships[($0 * hyperedges)..<(($0 + 1) * hyperedges)] }
+    let isWeak = rows.map { row in (row.max() ?? 0) < T(Self.weakMembership) }
+    let anyIsWeak = isWeak.contains(true)
+    var nodeEdges: [[Int]] = []
+    var edgeNodes = [[Int]](repeating: [], count: batch * hyperedges)
+    for (node, row) in rows.enumerated() {
+      let largest = row.max()
+      let nearest = row.firstIndex { $0 == largest }.map { $0 - row.startIndex } ?? 0
+      let threshold = T(anyIsWeak ? Self.membershipBesideWeak : Self.membershipOfMembers)
+      let edges =
+        isWeak[node] ? [nearest] : row.indices.filter { row[$0] > threshold }.map { $0 - row.startIndex }
+      for edge in edges { edgeNodes[node / pixels * hyperedges + edge].append(node % pixels) }
+      nodeEdges.append(edges.isEmpty ? [nearest] : edges)
+    }
+    return .incidence(nodeEdges: nodeEdges, edgeNodes: edgeNodes)
+  }
+
+  /// Its rounds need memory of their own, which plain loops do not have.
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {
+    throw Diagnostic("there are no loops for hypergraph yet; the graph interpreter runs it")
+  }
+}
+
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func divideByRowSums<T: Real & BinaryFloatingPoint & Sendable>(_ values: inout [T], columns: Int) {
+  for first in stride(from: 0, to: values.count, by: columns) {
+    var sum: T = 0
+    for place in first..<(first + columns) { sum += values[place] }
+    for place in first..<(first + columns) { values[place] /= sum }
+  }
+}
+
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func transposed<T: Real & BinaryFloatingPoint & Sendable>(_ matrix: [T], rows: Int) -> [T] {
+  let columns = matrix.count / rows
+  var result = matrix
+  for row in 0..<rows {
+    for column in 0..<columns { result[column * rows + row] = matrix[row * columns + column] }
+  }
+  return result
+}
+
+/// One round for one image: `x` is [pixels, channels], the memberships are [pixels, hyperedges].
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func updatedMemberships<T: Real & BinaryFloatingPoint & Sendable>(
+  _ x: [T], _ memberships: ArraySlice<T>, channels: Int, hyperedges: Int, leastDistance: T
+) -> [T] {
+  let pixels = x.count / channels
+  let weights = memberships.map { $0 * $0 }
+  var sums = [T](repeating: 0, count: hyperedges)
+  for place in weights.indices { sums[place % hyperedges] += weights[place] }
+  var centers = product(
+    transposed(weights, rows: pixels), x, rows: hyperedges, depth: pixels, columns: channels)
+  for place in centers.indices { centers[place] /= sums[place / channels] }
+  var centerSquares = [T](repeating: 0, count: hyperedges)
+  for place in centers.indices { centerSquares[place / channels] += centers[place] * centers[place] }
+  var squares = [T](repeating: 0, count: pixels)
+  for place in x.indices { squares[place / channels] += x[place] * x[place] }
+
+  var result = product(
+    x, transposed(centers, rows: hyperedges), rows: pixels, depth: channels, columns: hyperedges)
+  for place in result.indices {
+    let distance = squares[place / hyperedges] + centerSquares[place % hyperedges] - 2 * result[place]
+    result[place] = 1 / max(distance, leastDistance)
+  }
+  divideByRowSums(&result, columns: hyperedges)
+  // A sum that overflows or features that are NaN leave no order among the hyperedges.
+  for place in result.indices where result[place].isNaN { result[place] = 1 / T(hyperedges) }
+  return result
+}
+
+private func product<T: Real & BinaryFloatingPoint & Sendable>(
+  _ a: [T], _ b: [T], rows: Int, depth: Int, columns: Int
+) -> [T] {
+  [T](unsafeUninitializedCapacity: rows * columns) { result, initialized in
+    a.withUnsafeBufferPointer { left in
+      b.withUnsafeBufferPointer { right in
+        guard let left = left.baseAddress, let right = right.baseAddress, let target = result.baseAddress else {
+          return
+        }
+        MatrixProduct.multiply(left, right, into: target, rows: rows, depth: depth, columns: columns)
+      }
+    }
+    initialized = rows * columns
+  }
+}
