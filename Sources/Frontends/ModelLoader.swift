@@ -20,7 +20,8 @@ public enum ModelLoader {
     var result = try spec(of: model).build(
       height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1)
     let source = weights ?? .synthetic(seed: 0)
-    result.graph.weights = try source.load(result.entries, model: result.graph.name)
+    let weights = try source.load(result.entries, model: result.graph.name)
+    result.graph.weights.merge(weights) { _, loaded in loaded }
     result.graph.weightSource = source.description
     return result
   }

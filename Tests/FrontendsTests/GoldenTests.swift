@@ -17,10 +17,10 @@ import Testing
 
   @Test(
     .enabled(if: reference("golden/vig_ti.json") != nil, "the reference data are not beside the package"),
-    arguments: ["vig_ti", "pvig_ti"])
+    arguments: ["vig_ti", "pvig_ti", "vihg_ti", "pvihg_ti"])
   func discontinuousModels(_ name: String) throws {
     // The statistics come from float32, which takes some other neighbours than float64: single elements say nothing.
-    try check(name, golden: #require(reference("golden/\(name).json")), tolerance: 1e-2, elements: false)
+    try check(name, golden: #require(reference("golden/\(name).json")), tolerance: 3e-2, elements: false)
   }
 
   private func check(_ name: String, golden path: String, tolerance: Double = 5e-6, elements: Bool = true) throws {

@@ -35,6 +35,8 @@ struct StateDict {
     ("mobilevig_ti", 5_271_074), ("mobilevig_s", 7_276_538), ("mobilevig_m", 14_075_786), ("mobilevig_b", 26_868_506),
     ("vig_ti", 7_184_744), ("vig_s", 22_747_752), ("vig_b", 86_841_832),
     ("pvig_ti", 12_486_314), ("pvig_s", 29_023_850), ("pvig_m", 51_681_930), ("pvig_b", 95_213_258),
+    ("vihg_ti", 7_081_076), ("vihg_s", 22_353_528), ("vihg_b", 85_234_168),
+    ("pvihg_ti", 12_327_926), ("pvihg_s", 28_575_542), ("pvihg_m", 50_798_944), ("pvihg_b", 93_504_482),
   ]) func parameterCount(_ name: String, count: Int) throws {
     #expect(try Zoo.spec(named: name).build().entries.parameterCount == count)
   }

@@ -32,6 +32,7 @@ enum BlockRegistry {
     InvertedResidualBlock.self,
     GrapherBlock.self,
     DynamicGrapherBlock.self,
+    HypergrapherBlock.self,
     FeedForwardBlock.self,
     EmbeddingBlock.self,
     ClassifiersBlock.self,

@@ -17,16 +17,23 @@ struct ModelBuilder {
   /// Nil while the model is built at its own size.
   let published: PublishedSize?
   let resizesPositions: Bool
+  /// Of the numbers that hypergraphs start from.
+  let membershipSeed: UInt64
 
   private var shapes: [String: [Int]] = [:]
   private var weightElements = 0
+  private var hypergraphs = 0
   private var location: Diagnostic.Location?
 
-  init(name: String, classes: Int, published: PublishedSize? = nil, resizesPositions: Bool = false) {
+  init(
+    name: String, classes: Int, published: PublishedSize? = nil, resizesPositions: Bool = false,
+    membershipSeed: UInt64 = 0
+  ) {
     graph = Graph(name: name)
     self.classes = classes
     self.published = published
     self.resizesPositions = resizesPositions
+    self.membershipSeed = membershipSeed
   }
 
   func problem(_ message: String) -> Diagnostic { Diagnostic(message, at: location) }
@@ -104,6 +111,18 @@ struct ModelBuilder {
   mutating func weight(_ name: String, layer: String) throws -> ValueID {
     guard let shape = shapes[name] else { preconditionFailure("the weight \(name) is not declared") }
     return try add(Constant(type: TensorType(.f32, shape), source: .named(name)), [], name: name, layer: layer)
+  }
+
+  /// A named constant that is no part of the state dict: its contents go into the graph at once.
+  mutating func constant(_ name: String, _ contents: TensorData, layer: String) throws -> ValueID {
+    graph.weights[name] = contents
+    return try add(Constant(type: contents.type, source: .named(name)), [], name: name, layer: layer)
+  }
+
+  /// The number of hypergraphs before this one.
+  mutating func nextHypergraph() -> Int {
+    defer { hypergraphs += 1 }
+    return hypergraphs
   }
 
   mutating func scalar(_ value: Double, layer: String) throws -> ValueID {

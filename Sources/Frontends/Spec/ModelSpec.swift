@@ -62,12 +62,13 @@ public struct ModelSpec: Sendable {
     return text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
   }
 
-  /// The model as a graph without weights, at the spec's own size or another.
+  /// The model as a graph without the weights of its state dict, at the spec's own size or another.
   ///
   /// - Parameter resizePositions: Whether positions that were made for the spec's own size may be resized to another.
+  /// - Parameter membershipSeed: What the first memberships of hypergraphs are made of.
   /// - Throws: A `Diagnostic` when the shapes are impossible; when the input is too small it says the least size.
   public func build(
-    height: Int? = nil, width: Int? = nil, batch: Int = 1, resizePositions: Bool = false
+    height: Int? = nil, width: Int? = nil, batch: Int = 1, resizePositions: Bool = false, membershipSeed: UInt64 = 0
   ) throws -> ModelGraph {
     let size = (height: height ?? self.height, width: width ?? self.width)
     let sides = 1...Self.largestSide
@@ -79,7 +80,9 @@ public struct ModelSpec: Sendable {
       throw Diagnostic("a batch of \(batch) for \(name); expected 1 to \(Self.largestBatch)")
     }
     do {
-      return try unchecked(height: size.height, width: size.width, batch: batch, resizePositions: resizePositions)
+      return try unchecked(
+        height: size.height, width: size.width, batch: batch, resizePositions: resizePositions,
+        membershipSeed: membershipSeed)
     } catch let error as NoPixelLeft {
       let least = try leastSize()
       throw Diagnostic(
@@ -89,7 +92,9 @@ public struct ModelSpec: Sendable {
     }
   }
 
-  private func unchecked(height: Int, width: Int, batch: Int, resizePositions: Bool) throws -> ModelGraph {
+  private func unchecked(
+    height: Int, width: Int, batch: Int, resizePositions: Bool, membershipSeed: UInt64 = 0
+  ) throws -> ModelGraph {
     var published: PublishedSize?
     if (height, width) != (self.height, self.width) {
       // At a size of its own that leaves no pixel a model has no positions either.
@@ -99,7 +104,8 @@ public struct ModelSpec: Sendable {
         entries: Dictionary((entries ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
     }
     var builder = ModelBuilder(
-      name: name, classes: classes, published: published, resizesPositions: resizePositions)
+      name: name, classes: classes, published: published, resizesPositions: resizePositions,
+      membershipSeed: membershipSeed)
     var value = builder.input([batch, channels, height, width])
     for module in modules { value = try builder.module(module, value, path: module.path ?? "") }
     builder.output(value)
