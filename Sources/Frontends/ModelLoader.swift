@@ -8,9 +8,12 @@ public enum ModelLoader {
   ///   - weights: Nil for synthetic ones, or those a `.vir` file names.
   ///   - inputSize: Nil for the model's own; a `.vir` file's shapes are fixed.
   ///   - batch: Nil for 1, or what a `.vir` file has.
+  ///   - resizePositions: Whether positions made for the model's own size may be resized to `inputSize`.
+  ///   - membershipSeed: What hypergraphs start from; a `.vir` file holds that itself.
   /// - Throws: A `Diagnostic` or a `DiagnosticList`; an unknown model is one line with the nearest names.
   public static func load(
-    model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil
+    model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil,
+    resizePositions: Bool = false, membershipSeed: UInt64 = 0
   ) throws -> ModelGraph {
     if model.hasSuffix(".vir") {
       if inputSize != nil { throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model") }
@@ -18,7 +21,8 @@ public enum ModelLoader {
       return ModelGraph(graph: try GraphFile.read(model, weights: weights))
     }
     var result = try spec(of: model).build(
-      height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1)
+      height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1, resizePositions: resizePositions,
+      membershipSeed: membershipSeed)
     let source = weights ?? .synthetic(seed: 0)
     let weights = try source.load(result.entries, model: result.graph.name)
     result.graph.weights.merge(weights) { _, loaded in loaded }

@@ -1,3 +1,5 @@
+import IR
+
 /// Bicubic resizing of float32 planes, bit for bit as PyTorch's `interpolate` does on a machine with fused
 /// multiply-add: coordinates between pixel centres (`align_corners` off), no antialiasing, A = -0.75, taps outside
 /// the plane clamped to its edge.
@@ -67,6 +69,16 @@ struct BicubicResize {
       }
     }
     return output
+  }
+
+  /// Float32 images, their rows and columns the last two axes, in another size.
+  static func resized(_ images: TensorData, to shape: [Int]) -> TensorData {
+    let rank = images.shape.count
+    precondition(rank == shape.count && rank >= 2, "images of another rank")
+    precondition(images.shape.dropLast(2) == shape.dropLast(2), "as many images as before")
+    let resize = BicubicResize(
+      rows: (images.shape[rank - 2], shape[rank - 2]), columns: (images.shape[rank - 1], shape[rank - 1]))
+    return TensorData(shape: shape, floats: resize(images.floats))
   }
 
   /// Resizes each row of a matrix whose number of rows stays, `element` giving it by row and column.

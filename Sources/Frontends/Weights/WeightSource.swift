@@ -35,8 +35,19 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
   /// The contents of every entry that is read (counters are not), as float32 by name.
   ///
   /// A file must hold exactly the entries: names that are missing, unexpected or wrongly shaped are reported
-  /// together. Half, bfloat16 and double precision convert to float32.
+  /// together. Half, bfloat16 and double precision convert to float32. Positions that the graph reads in another shape
+  /// than the state dict's are resized.
   public func load(_ entries: [WeightEntry], model: String) throws -> [String: TensorData] {
+    var weights = try published(entries, model: model)
+    for entry in entries {
+      if let shape = entry.resized, let data = weights[entry.name] {
+        weights[entry.name] = BicubicResize.resized(data, to: shape)
+      }
+    }
+    return weights
+  }
+
+  private func published(_ entries: [WeightEntry], model: String) throws -> [String: TensorData] {
     switch self {
     case .synthetic(let seed):
       let weights = SyntheticWeights(seed: seed)
