@@ -9,8 +9,11 @@ public struct ProgramBuilder {
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
-  private var takenFunctions: Set<String> = []
-  private var takenBuffers: Set<String> = []
+  /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
+  /// value of the model may be called `image` too.
+  private var taken: Set<String> = ["image", "band", "block", "share"]
+  /// Names of the value functions, by what they are but for it.
+  private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
   private struct FunctionKey: Hashable {
     var parameters: [LoopParameter]
@@ -35,10 +38,22 @@ public struct ProgramBuilder {
     write(&builder)
     let key = FunctionKey(parameters: parameters, body: builder.statements)
     if let name = functionNames[key] { return name }
-    let name = Self.unique(hint, in: &takenFunctions)
+    let name = Self.unique(hint, in: &taken)
     functionNames[key] = name
     program.functions.append(LoopFunction(name, parameters, builder.statements))
     return name
+  }
+
+  /// Adds a value function, or finds the one that differs at most by its name, and returns the name it has.
+  public mutating func valueFunction(_ function: LoopValueFunction) -> String {
+    var key = function
+    key.name = ""
+    if let name = valueFunctionNames[key] { return name }
+    var added = function
+    added.name = Self.unique(function.name, in: &taken)
+    valueFunctionNames[key] = added.name
+    program.valueFunctions.append(added)
+    return added.name
   }
 
   /// Adds a buffer under a name made unique, and returns the name.
@@ -46,7 +61,7 @@ public struct ProgramBuilder {
     _ hint: String, _ storage: LoopBuffer.Storage, _ element: ElementType = .f32, count: Int,
     range: ClosedRange<Int>? = nil
   ) -> String {
-    let name = Self.unique(Self.identifier(hint), in: &takenBuffers)
+    let name = Self.unique(Self.identifier(hint), in: &taken)
     program.buffers.append(LoopBuffer(name, storage, element, count: count, range: range))
     return name
   }
