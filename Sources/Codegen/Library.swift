@@ -95,6 +95,18 @@ public struct EmittedLibrary: Sendable {
     files.first { $0.name == name }.map { String(decoding: $0.contents, as: UTF8.self) }
   }
 
+  /// The blob of this library with the id of `other`, so that code compiled for one set of weights runs on another: to
+  /// see what a changed weight changes. Nil where the two are laid out differently.
+  public func weightsBlob(withIDOf other: EmittedLibrary) -> [UInt8]? {
+    let name = "\(options.name).weights"
+    guard var blob = files.first(where: { $0.name == name })?.contents,
+      let original = other.files.first(where: { $0.name == "\(other.options.name).weights" })?.contents,
+      blob.count == original.count, target.name == other.target.name
+    else { return nil }
+    blob.replaceSubrange(40..<48, with: original[40..<48])
+    return blob
+  }
+
   /// The files that a C compiler takes, headers apart.
   public var sources: [String] { files.map(\.name).filter { $0.hasSuffix(".c") || $0.hasSuffix(".S") } }
 

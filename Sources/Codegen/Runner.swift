@@ -118,14 +118,21 @@ public struct CompiledModel: Sendable {
   }
 
   private func drive(
-    _ mode: String, _ input: [UInt8], threads: Int, runSeconds: Double = 0, limit: Double
+    _ mode: String, _ input: [UInt8], threads: Int, weights: [UInt8]? = nil, runSeconds: Double = 0, limit: Double
   ) async throws -> Toolchain.Output {
+    var weightsFile = "\(library.options.name).weights"
+    if let weights {
+      weightsFile = "other.weights"
+      do {
+        try Data(weights).write(to: URL(fileURLWithPath: "\(directory)/\(weightsFile)"))
+      } catch { throw Diagnostic("cannot write \(directory)/\(weightsFile)") }
+    }
     let path = "\(directory)/input.bin"
     guard !input.isEmpty, input.count % inputBytes == 0 else {
       throw Diagnostic("an input has \(inputBytes) bytes, found \(input.count)")
     }
     do { try Data(input).write(to: URL(fileURLWithPath: path)) } catch { throw Diagnostic("cannot write \(path)") }
-    let command = launcher + ["./driver", mode, "\(library.options.name).weights", "input.bin", "output.bin"]
+    let command = launcher + ["./driver", mode, weightsFile, "input.bin", "output.bin"]
     let arguments = Array(command.dropFirst()) + ["\(threads)", "\(runSeconds)"]
     let program = launcher.isEmpty ? "\(directory)/driver" : command[0]
     let output = try await Toolchain.run(program, arguments, in: directory, seconds: limit)
@@ -139,8 +146,12 @@ public struct CompiledModel: Sendable {
   }
 
   /// Runs the model on one input after another, as many as `input` holds.
-  public func run(_ input: [UInt8], threads: Int = 1, seconds: Double = 600) async throws -> [UInt8] {
-    _ = try await drive("run", input, threads: threads, limit: seconds)
+  ///
+  /// - Parameter weights: A blob to run with in place of the library's own; init looks at its id, nothing at its hash.
+  public func run(
+    _ input: [UInt8], threads: Int = 1, weights: [UInt8]? = nil, seconds: Double = 600
+  ) async throws -> [UInt8] {
+    _ = try await drive("run", input, threads: threads, weights: weights, limit: seconds)
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/output.bin")) else {
       throw Diagnostic("the compiled model wrote no output")
     }

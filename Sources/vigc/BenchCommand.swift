@@ -1,0 +1,103 @@
+import ArgumentParser
+import Codegen
+import Foundation
+import Frontends
+import IR
+
+/// `vigc bench MODEL`.
+struct BenchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Compile a model and time it.",
+    discussion: "--threads N compiles for N workers and runs on N threads.")
+
+  @OptionGroup var options: CompileOptions
+
+  @Option(help: "How long to repeat it.", transform: { try BenchCommand.seconds(parsing: $0) })
+  var seconds = 2.0
+
+  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
+  var input = "synthetic"
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @Flag(help: "Also print the time of each layer; with --json on standard error.")
+  var profile = false
+
+  private static func seconds(parsing text: String) throws -> Double {
+    guard let seconds = Double(text), seconds > 0, seconds <= 3600 else {
+      throw ValidationError("'\(text)' is not a time from 0 to 3600 seconds")
+    }
+    return seconds
+  }
+
+  func run() async throws {
+    let source = try InputSource(parsing: input)
+    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    let target = compilation.target
+    if target.isEmulated(on: Target.machineFeatures()) {
+      throw Diagnostic(
+        "this machine has no AVX-512, and the time of an emulation means nothing",
+        notes: ["bench another target, or on another machine; run and verify do emulate it"])
+    }
+    let inputs = try compilation.inputs(source).flatMap(\.bytes)
+    let result = try await compilation.compileVisibly()
+    let threads = options.runThreads
+    var compiling = CompiledModel.Options()
+    compiling.profiles = profile
+    let timing = try await compilation.withExecutable(result.library, options: compiling) { executable in
+      try await executable.bench(inputs, threads: threads, seconds: seconds)
+    }
+    let operations = compilation.model.graph.productOperations
+    let rate = timing.median > 0 ? Double(operations) / timing.median / 1e6 : 0
+    if json {
+      try Console.line(object(compilation, result, timing, threads: threads, rate: rate))
+    } else {
+      try Console.line(
+        "\(compilation.name) for \(target.name), \(threads) thread\(threads == 1 ? "" : "s"): median "
+          + "\(milliseconds(timing.median)) ms, least \(milliseconds(timing.minimum)), p90 \(milliseconds(timing.p90)) "
+          + "in \(timing.runs) runs; \(String(format: "%.1f", rate)) GFLOP/s")
+    }
+    if profile {
+      let table = layers(timing, result.optimized)
+      if json { Console.note(table) } else { try Console.write("\n" + table) }
+    }
+  }
+
+  /// The keys are a contract; names cannot need escaping, being C identifiers and our own.
+  private func object(
+    _ compilation: Compilation, _ result: Compilation.Result, _ timing: CompiledModel.Timing, threads: Int, rate: Double
+  ) -> String {
+    let fields: [(String, String)] = [
+      ("model", "\"\(compilation.name)\""), ("target", "\"\(compilation.target.name)\""), ("threads", "\(threads)"),
+      ("runs", "\(timing.runs)"), ("min_ms", milliseconds(timing.minimum)), ("median_ms", milliseconds(timing.median)),
+      ("p90_ms", milliseconds(timing.p90)), ("gflops", String(format: "%.3f", rate)),
+      ("arena_bytes", "\(result.library.arenaBytes)"), ("peak_liveness_bytes", "\(result.plan.peakLivenessBytes)"),
+      ("weight_bytes", "\(result.library.weightBytes)"),
+    ]
+    return "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
+  }
+
+  private func milliseconds(_ value: Double) -> String { String(format: "%.4f", value) }
+
+  private func layers(_ timing: CompiledModel.Timing, _ graph: Graph) -> String {
+    let operations = graph.productOperationsByLayer
+    var times: [String: Double] = [:]
+    var order: [String] = []
+    for (name, milliseconds) in timing.layers {
+      if times[name] == nil { order.append(name) }
+      times[name, default: 0] += milliseconds
+    }
+    let total = times.values.reduce(0, +)
+    var table = Table(["layer", "ms", "share", "GFLOP/s"], numbers: [1, 2, 3])
+    for name in order {
+      let time = times[name] ?? 0
+      let share = total > 0 ? 100 * time / total : 0
+      let count = operations[name] ?? 0
+      let rate = count > 0 && time > 0 ? String(format: "%.1f", Double(count) / time / 1e6) : "-"
+      table.add([name, milliseconds(time), String(format: "%.1f %%", share), rate])
+    }
+    table.add(["all layers", milliseconds(total), "", ""])
+    return table.text
+  }
+}

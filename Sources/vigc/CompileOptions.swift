@@ -1,0 +1,173 @@
+import ArgumentParser
+import Codegen
+import Frontends
+import IR
+
+/// `HEIGHTxWIDTH`.
+struct InputSize: Hashable, Sendable {
+  var height: Int
+  var width: Int
+
+  init(height: Int, width: Int) {
+    self.height = height
+    self.width = width
+  }
+
+  init(parsing text: String) throws {
+    let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false)
+    let sides = parts.compactMap { Int($0) }
+    guard parts.count == 2, sides.count == 2, sides.allSatisfy({ $0 > 0 }) else {
+      throw ValidationError("'\(text)' is not a size; expected HEIGHTxWIDTH in pixels, like 224x224")
+    }
+    height = sides[0]
+    width = sides[1]
+  }
+}
+
+/// `none`, `pthread`, or a number of threads.
+///
+/// One word for all commands: `compile` says what the library brings along, `bench` how many threads it runs on.
+enum ThreadsOption: Hashable, Sendable {
+  case none
+  case pthread
+  case count(Int)
+
+  /// Workers of a pool that does not say how many.
+  static let defaultWorkers = 4
+  static let mostWorkers = 256
+
+  init(parsing text: String) throws {
+    switch text {
+    case "none": self = .none
+    case "pthread": self = .pthread
+    default:
+      guard let count = Int(text), (1...Self.mostWorkers).contains(count) else {
+        throw ValidationError("'\(text)' is neither none nor pthread nor a number from 1 to \(Self.mostWorkers)")
+      }
+      self = .count(count)
+    }
+  }
+
+  /// What the library brings along: a number of threads asks for the pool that runs them.
+  var packaging: LibraryOptions.Threads {
+    switch self {
+    case .none: .none
+    case .pthread: .pthread
+    case .count(let count): count > 1 ? .pthread : .none
+    }
+  }
+
+  var workers: Int {
+    switch self {
+    case .none: 1
+    case .pthread: Self.defaultWorkers
+    case .count(let count): count
+    }
+  }
+}
+
+enum BuildKind: String, CaseIterable, Sendable {
+  case `static`
+  case shared
+
+  /// A list with commas between, each at most once.
+  static func list(parsing text: String) throws -> [BuildKind] {
+    let kinds = try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let kind = BuildKind(rawValue: String(word)) else {
+        throw ValidationError("'\(word)' cannot be built; expected static, shared, or both with a comma between")
+      }
+      return kind
+    }
+    return BuildKind.allCases.filter(kinds.contains)
+  }
+}
+
+extension LibraryOptions.WeightsForm: ExpressibleByArgument {}
+
+/// What every command that compiles takes.
+struct CompileOptions: ParsableArguments {
+  @Argument(help: "A model of the zoo (see 'vigc models'), a .yaml spec, or a .vir graph.")
+  var model: String
+
+  @Option(help: ArgumentHelp("Where weights come from.", valueName: "synthetic[:SEED]|FILE"))
+  var weights: String?
+
+  @Option(help: "What to compile for: see 'vigc targets'; native is the best this machine has.")
+  var target = "native"
+
+  @Option(
+    help: ArgumentHelp("Height and width of the input.", valueName: "HxW"),
+    transform: { try InputSize(parsing: $0) })
+  var inputSize: InputSize?
+
+  @Option(help: "Inputs a call takes at once.", transform: { try CompileOptions.positive($0, upTo: 1024) })
+  var batch: Int?
+
+  @Flag(help: "Fold the input's mean and deviation into the library, which then takes values from 0 to 1.")
+  var normalize = false
+
+  @Option(
+    help: ArgumentHelp(
+      "none: the caller brings threads, or none; pthread: a pool in a file of its own; a number: a pool of so many.",
+      valueName: "none|pthread|N"),
+    transform: { try ThreadsOption(parsing: $0) })
+  var threads = ThreadsOption.none
+
+  @Option(
+    help: "The most workers a caller may bring (default: 1, with a pool \(ThreadsOption.defaultWorkers)).",
+    transform: { try CompileOptions.positive($0, upTo: ThreadsOption.mostWorkers) })
+  var workers: Int?
+
+  @Option(help: ArgumentHelp("The form the weights are written in.", valueName: "blob|incbin|array"))
+  var weightsAs = LibraryOptions.WeightsForm.blob
+
+  @Option(help: "Of every C symbol, and in capitals of every macro (default: the model's name).")
+  var prefix: String?
+
+  @Option(
+    help: ArgumentHelp("Also build libNAME.a, libNAME.so.", valueName: "static,shared"),
+    transform: { try BuildKind.list(parsing: $0) })
+  var build: [BuildKind] = []
+
+  @Option(help: "The C compiler.")
+  var cc: String?
+
+  @Option(help: ArgumentHelp("Print the graph after a pass, on standard error.", valueName: "NAME|all"))
+  var printIrAfter: String?
+
+  var toolchain: Toolchain { Toolchain(cc: cc) }
+
+  /// Tasks that parallel regions are split into, and workers the arena has room for.
+  var workerCount: Int { workers ?? threads.workers }
+
+  /// Threads that a command which executes the library runs it on.
+  var runThreads: Int {
+    switch threads {
+    case .none: 1
+    case .pthread, .count: min(threads.workers, workerCount)
+    }
+  }
+
+  func validate() throws {
+    if case .count(let count) = threads, let workers, workers < count {
+      throw ValidationError("\(count) threads and at most \(workers) workers; --workers must be at least as many")
+    }
+  }
+
+  static func positive(_ text: String, upTo most: Int) throws -> Int {
+    guard let number = Int(text), (1...most).contains(number) else {
+      throw ValidationError("'\(text)' is not a whole number from 1 to \(most)")
+    }
+    return number
+  }
+}
+
+/// Which of the three forms is executed.
+enum Engine: String, CaseIterable, ExpressibleByArgument, Sendable {
+  /// The C, compiled.
+  case c
+  /// The graph as it was read, in double precision.
+  case graph
+  /// The loop program.
+  case loops
+}

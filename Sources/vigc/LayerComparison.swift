@@ -1,0 +1,57 @@
+import Codegen
+import Frontends
+import IR
+
+/// Compares the output of every published module: with the golden's statistics, or with the interpreter's values.
+///
+/// The values live inside the arena, where nobody can look. So a variant is compiled whose graph has them as outputs
+/// too; everything between them is fused as ever, and what a module returns is kept apart.
+struct LayerComparison {
+  var golden: Golden?
+  var tolerance: Double
+  var engine: Engine
+
+  /// Golden statistics come from a float32 run of other kernels, and are held with respect to a standard deviation
+  /// rather than a norm: single elements of deep layers are off by up to 5e-5 of it.
+  private var goldenTolerance: Double { max(tolerance, 1e-4) }
+
+  /// A table of all modules, and what is wrong with those that differ.
+  func run(_ compilation: Compilation, _ inputs: [TensorData]) async throws -> (table: String, problems: [String]) {
+    var probe = compilation
+    let modules = modules(of: compilation.model)
+    guard !modules.isEmpty else { throw Diagnostic("\(compilation.name) has no modules to compare") }
+    probe.model.graph.outputs += modules.map(\.value)
+    let outputs = try await probe.execute(engine, inputs).suffix(modules.count)
+    var table = Table(["module", "shape", golden == nil ? "error" : "difference"], numbers: [2])
+    var problems: [String] = []
+    let reference = golden == nil ? Array(try await probe.reference(inputs).suffix(modules.count)) : []
+    for (position, (module, values)) in zip(modules, outputs).enumerated() {
+      let shape = compilation.model.graph.tensorType(of: module.value).shape
+      let problem: String?
+      let shown: String
+      if let expected = golden?.modules.first(where: { $0.name == module.name }) {
+        // Of a batch, all of whose inputs are the golden's, the first.
+        let one = Array(values.prefix(expected.shape.reduce(1, *)))
+        problem = expected.mismatch(one, tolerance: goldenTolerance)
+        shown = problem == nil ? "none" : "yes"
+      } else {
+        let error = relativeError(values, reference[position])
+        problem = error <= tolerance ? nil : "\(module.name): relative L2 error \(short(error))"
+        shown = short(error)
+      }
+      table.add([module.name, shape.map(String.init).joined(separator: "x"), shown])
+      if let problem { problems.append(problem) }
+    }
+    return (table.text, problems)
+  }
+
+  /// The modules to compare, in the golden's order or the model's.
+  private func modules(of model: ModelGraph) -> [ModelGraph.Module] {
+    guard let golden else { return model.modules.filter { model.graph.type(of: $0.value).tensor != nil } }
+    return golden.modules.compactMap { module in
+      let value =
+        model.modules.first { $0.name == module.name }?.value ?? model.graph.output(ofModule: module.name)
+      return value.map { ModelGraph.Module(name: module.name, value: $0) }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Foundation
+import Frontends
+import IR
+
+/// `vigc run MODEL`.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Compile a model, run it on one input, and print the best classes.")
+
+  @OptionGroup var options: CompileOptions
+
+  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
+  var input = "synthetic"
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Write the output as float32.", valueName: "FILE.npy"))
+  var output: String?
+
+  @Option(
+    help: "Print so many of the best classes of each input (default: 5 without --output).",
+    transform: { try CompileOptions.positive($0, upTo: 1_000_000) })
+  var top: Int?
+
+  @Option(help: "What executes the model: its compiled C, or an interpreter of the graph or of the loops.")
+  var engine = Engine.c
+
+  func run() async throws {
+    let source = try InputSource(parsing: input)
+    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    if compilation.hasDefaultWeights {
+      Console.warn("no --weights: the model runs on synthetic ones, and its result means nothing")
+    }
+    let inputs = try compilation.inputs(source)
+    let outputs = try await compilation.execute(engine, inputs)
+    let graph = compilation.model.graph
+    let tensors = zip(graph.outputs, outputs).map { value, values in
+      TensorData(shape: graph.tensorType(of: value).shape, floats: values.map { Float($0) })
+    }
+    if let output { try write(tensors, to: output) }
+    if let count = top ?? (output == nil ? 5 : nil) {
+      for tensor in tensors { try printBest(count, of: tensor) }
+    }
+  }
+
+  private func write(_ tensors: [TensorData], to path: String) throws {
+    for (position, tensor) in tensors.enumerated() {
+      let url = URL(fileURLWithPath: path)
+      let file =
+        tensors.count == 1
+        ? path
+        : url.deletingPathExtension().path + ".\(position)" + (url.pathExtension.isEmpty ? "" : ".\(url.pathExtension)")
+      try NumpyFile.write(tensor, to: file)
+    }
+  }
+
+  /// The largest values of each row, larger ones first, of equal ones the first class.
+  private func printBest(_ count: Int, of tensor: TensorData) throws {
+    let batch = max(1, tensor.shape.first ?? 1)
+    let values = tensor.floats
+    let classes = values.count / batch
+    try Console.line("output \(tensor.shape.map(String.init).joined(separator: "x"))")
+    for row in 0..<batch {
+      let scores = Array(values[row * classes..<(row + 1) * classes])
+      let best = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count)
+      var table = Table([batch == 1 ? "class" : "class of input \(row)", "score"], numbers: [0, 1])
+      for index in best { table.add(["\(index)", "\(scores[index])"]) }
+      try Console.write(table.text)
+    }
+  }
+}

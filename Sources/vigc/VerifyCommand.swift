@@ -1,0 +1,124 @@
+import ArgumentParser
+import Codegen
+import Foundation
+import Frontends
+import IR
+
+/// `vigc verify MODEL`.
+struct VerifyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Compile a model, run it, and compare it with a golden or the interpreter.",
+    discussion: """
+      Prints the relative L2 error of the output; the exit status is 0 only where it is within the tolerance. The \
+      interpreter computes the graph as it was read, in double precision.
+      """)
+
+  @OptionGroup var options: CompileOptions
+
+  @Option(help: ArgumentHelp("What a published implementation computes.", valueName: "FILE.json"))
+  var golden: String?
+
+  @Option(
+    help: "The largest relative L2 error of the output, and of each layer.",
+    transform: { try VerifyCommand.tolerance(parsing: $0) })
+  var tolerance = 1e-5
+
+  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
+  var input: String?
+
+  @Option(help: "What executes the model: its compiled C, or an interpreter of the graph or of the loops.")
+  var engine = Engine.c
+
+  @Flag(help: "Also compare the output of every module, in a variant of the library that returns them all.")
+  var layers = false
+
+  @Option(
+    defaultAsFlag: LibraryChecks.Scope.sample,
+    help: ArgumentHelp(
+      "Also look for what one run does not show: poisoned arenas, guard pages, threads, batches, changed weights.",
+      discussion: "sample changes a few weight tensors, all changes each."))
+  var checks: LibraryChecks.Scope?
+
+  private static func tolerance(parsing text: String) throws -> Double {
+    guard let tolerance = Double(text), tolerance >= 0 else {
+      throw ValidationError("'\(text)' is not a tolerance; expected a number like 1e-5")
+    }
+    return tolerance
+  }
+
+  func validate() throws {
+    if golden != nil && input != nil { throw ValidationError("a golden comes with its input: leave out --input") }
+    if golden != nil && options.normalize {
+      throw ValidationError("a golden's input is normalised already: leave out --normalize")
+    }
+    if checks != nil && engine != .c { throw ValidationError("--checks look at the compiled C: leave out --engine") }
+  }
+
+  func run() async throws {
+    let golden = try self.golden.map { try Golden(path: $0) }
+    let source = try golden.map { .synthetic(seed: $0.seed) } ?? InputSource(parsing: input ?? "synthetic")
+    var compilation = try await Console.progress("loading \(options.model)") {
+      try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
+    }
+    if let golden, golden.model != compilation.model.graph.name {
+      throw Diagnostic(
+        "\(self.golden ?? "") is the golden of \(golden.model), and the model is \(compilation.model.graph.name)")
+    }
+    let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(source)
+    let outputs = try await compilation.execute(engine, inputs)
+    let reference = golden == nil ? try await compilation.reference(inputs) : []
+    let error = golden.map { golden in
+      // A batch holds the golden's input so many times.
+      let all = outputs.flatMap { $0 }
+      let count = max(1, golden.logits.count)
+      guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
+      return stride(from: 0, to: all.count, by: count).map {
+        golden.relativeError(of: Array(all[$0..<$0 + count]))
+      }.max() ?? .infinity
+    } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
+    let against = self.golden ?? "the interpreter"
+    try Console.line(
+      "\(compilation.name) for \(compilation.target.name): relative L2 error \(short(error)) against \(against)")
+    var problems: [String] = []
+    if !(error <= tolerance) { problems.append("relative L2 error \(short(error)), tolerance \(short(tolerance))") }
+    if layers {
+      let comparison = LayerComparison(golden: golden, tolerance: tolerance, engine: engine)
+      let (table, wrong) = try await comparison.run(compilation, inputs)
+      try Console.write(table)
+      problems += wrong
+    }
+    if let checks {
+      for held in try await LibraryChecks(scope: checks).run(compilation, inputs) { try Console.line("held: \(held)") }
+    }
+    if !problems.isEmpty {
+      throw Diagnostic(
+        "\(compilation.name) for \(compilation.target.name) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
+    }
+  }
+
+  /// The golden's input, once for each place in the batch.
+  private func goldenInputs(_ golden: Golden, _ compilation: Compilation) throws -> [TensorData] {
+    let graph = compilation.model.graph
+    guard graph.inputs.count == 1, let input = graph.inputs.first,
+      case let shape = graph.tensorType(of: input).shape, shape.dropFirst() == golden.inputShape.dropFirst(),
+      let batch = shape.first, batch.isMultiple(of: max(1, golden.inputShape.first ?? 1))
+    else {
+      let shapes = graph.inputs.map { "\(graph.tensorType(of: $0).shape)" }.joined(separator: ", ")
+      throw Diagnostic("\(self.golden ?? "") is of an input \(golden.inputShape), and the model takes \(shapes)")
+    }
+    let count = golden.inputShape.reduce(1, *)
+    let one = SyntheticWeights(seed: golden.seed).uniform("input", count: count)
+    let times = shape.reduce(1, *) / max(1, count)
+    return [TensorData(shape: shape, floats: (0..<times).flatMap { _ in one })]
+  }
+}
+
+extension Compilation {
+  /// The interpreter's outputs in double precision, the oracle.
+  func reference(_ inputs: [TensorData]) async throws -> [[Double]] {
+    try await Console.progress("interpreting the graph of \(name)") { try Self.interpret(model.graph, inputs) }
+  }
+}
+
+/// A number with as many digits as say something.
+func short(_ value: Double) -> String { String(format: "%.3g", value) }

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Foundation
+import IR
+
+// The tool. A command only reads its options, calls the libraries and prints; everything that could be wrong is said by
+// a `Diagnostic`, which ends here as one line on standard error with its details below.
+
+/// The root of all commands.
+struct Vigc: AsyncParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "vigc", abstract: "Compiles Vision-GNN models to standalone C.", version: version,
+    subcommands: [
+      ModelsCommand.self, PassesCommand.self, TargetsCommand.self, CompileCommand.self, RunCommand.self,
+      VerifyCommand.self, BenchCommand.self, InspectCommand.self, OptCommand.self,
+    ])
+}
+
+@main
+enum Main {
+  static func main() async {
+    do {
+      var command = try Vigc.parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let list as DiagnosticList {
+      for diagnostic in list.diagnostics { Console.report("error", diagnostic.description) }
+      exit(1)
+    } catch let diagnostic as Diagnostic {
+      Console.report("error", diagnostic.description)
+      exit(1)
+    } catch let problem as InternalError {
+      Console.report("internal error", problem.description)
+      exit(InternalError.exitStatus)
+    } catch {
+      Vigc.exit(withError: error)
+    }
+  }
+}
+
+/// A bug of ours that is found while a model is compiled: no option of the user's would help.
+struct InternalError: Error, CustomStringConvertible {
+  /// EX_SOFTWARE of sysexits.h, apart from a user's mistake (1) and wrong usage (64).
+  static let exitStatus: Int32 = 70
+
+  var what: String
+  var details: [String]
+
+  init(_ what: String, details: [String] = []) {
+    self.what = what
+    self.details = details
+  }
+
+  var description: String {
+    // The first few say it; a bad kernel fails in as many places as it is called from.
+    let shown = details.prefix(12)
+    let rest = details.count > shown.count ? ["  and \(details.count - shown.count) more"] : []
+    return (["\(what); this is a bug in vigc, not in your model"] + shown.map { "  \($0)" } + rest)
+      .joined(separator: "\n")
+  }
+}
