@@ -72,28 +72,23 @@ enum Avx512Emulation {
     return text
   }()
 
-  private static let comparisons: [(String, @Sendable (String) -> String)] = {
-    @Sendable func unsigned(_ part: String) -> (String, String) {
-      ("_mm256_xor_si256(a.\(part), flip)", "_mm256_xor_si256(b.\(part), flip)")
+  /// Integer comparisons as expressions of one half; unsigned ones are signed ones with the top bit flipped.
+  private static let comparisons: [(String, @Sendable (String) -> String)] = ["epi32", "epu32"].flatMap { sign in
+    @Sendable func side(_ name: String, _ half: String) -> String {
+      sign == "epi32" ? "\(name).\(half)" : "_mm256_xor_si256(\(name).\(half), flip)"
     }
-    var result: [(String, @Sendable (String) -> String)] = []
-    for sign in ["epi32", "epu32"] {
-      let isSigned = sign == "epi32"
-      @Sendable func operands(_ part: String) -> (String, String) {
-        isSigned ? ("a.\(part)", "b.\(part)") : unsigned(part)
-      }
-      result.append(("cmplt_\(sign)_mask", { let (a, b) = operands($0); return "_mm256_cmpgt_epi32(\(b), \(a))" }))
-      result.append(
-        (
-          "cmple_\(sign)_mask",
-          { let (a, b) = operands($0); return "_mm256_xor_si256(_mm256_cmpgt_epi32(\(a), \(b)), ones)" }
-        ))
-      result.append(("cmpeq_\(sign)_mask", { "_mm256_cmpeq_epi32(a.\($0), b.\($0))" }))
-      result.append(
-        ("cmpneq_\(sign)_mask", { "_mm256_xor_si256(_mm256_cmpeq_epi32(a.\($0), b.\($0)), ones)" }))
+    @Sendable func greater(_ a: String, _ b: String, _ half: String) -> String {
+      "_mm256_cmpgt_epi32(\(side(a, half)), \(side(b, half)))"
     }
-    return result
-  }()
+    @Sendable func equal(_ half: String) -> String { "_mm256_cmpeq_epi32(a.\(half), b.\(half))" }
+    let pairs: [(String, @Sendable (String) -> String)] = [
+      ("cmplt_\(sign)_mask", { greater("b", "a", $0) }),
+      ("cmple_\(sign)_mask", { "_mm256_xor_si256(\(greater("a", "b", $0)), ones)" }),
+      ("cmpeq_\(sign)_mask", { equal($0) }),
+      ("cmpneq_\(sign)_mask", { "_mm256_xor_si256(\(equal($0)), ones)" }),
+    ]
+    return pairs
+  }
 
   private static let lanes = """
     VIGC_INLINE vigc_m512 vigc_set1_ps(float v) { return vigc_ps(_mm256_set1_ps(v), _mm256_set1_ps(v)); }

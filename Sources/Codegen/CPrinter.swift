@@ -42,8 +42,10 @@ enum CPrinter {
     switch member {
     case .value(let type, let name): ["  " + declarator(type, name) + ";"]
     case .function(let result, let name, let parameters):
-      ["  " + declarator(result, "(*\(name))(" + parameters.map { declarator($0.type, $0.name) }.joined(separator: ", "))
-        + ");"]
+      [
+        "  " + declarator(result, "(*\(name))(")
+          + parameters.map { declarator($0.type, $0.name) }.joined(separator: ", ") + ");"
+      ]
     }
   }
 

@@ -43,7 +43,8 @@ struct ModuleEmitter {
     // One of each is called what it is; more keep their own names.
     var names = CNames()
     let isPair = inputs.count == 1 && outputs.count == 1
-    tensors = isPair
+    tensors =
+      isPair
       ? [(inputs[0], "input"), (outputs[0], "output")]
       : (inputs + outputs).map { ($0, names.fresh($0.name)) }
   }
@@ -139,7 +140,9 @@ struct ModuleEmitter {
       if done.contains(function.name) { return }
       guard active.insert(function.name).inserted else { throw Diagnostic("\(function.name) calls itself") }
       for name in callees(function.body) {
-        guard let callee = byName[name] else { throw Diagnostic("\(function.name) calls \(name), which is not defined") }
+        guard let callee = byName[name] else {
+          throw Diagnostic("\(function.name) calls \(name), which is not defined")
+        }
         try visit(callee)
       }
       done.insert(function.name)
@@ -187,8 +190,10 @@ struct ModuleEmitter {
     if !features.isEmpty {
       let tests = features.map { "__builtin_cpu_supports(\"\($0)\")" }.joined(separator: "\n      && ")
       body =
-        ["#if defined(__GNUC__) && !defined(VIGC_ASSUME_CPU)", "  __builtin_cpu_init();", "  return \(tests);", "#else"]
-        + always + ["#endif"]
+        [
+          "#if defined(__GNUC__) && !defined(VIGC_ASSUME_CPU)", "  __builtin_cpu_init();", "  return \(tests);",
+          "#else",
+        ] + always + ["#endif"]
     }
     let note = "/* Define VIGC_ASSUME_CPU to leave the question to yourself. */\n"
     return (features.isEmpty ? "" : note) + "static int \(prefix)_cpu_is_supported(void)\n{\n"

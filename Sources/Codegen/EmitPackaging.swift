@@ -45,7 +45,7 @@ extension ModuleEmitter {
       "set_target_properties(\(name) PROPERTIES C_STANDARD 99 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden",
       "  POSITION_INDEPENDENT_CODE ON)",
       "target_compile_options(\(name) PRIVATE",
-      "  $<$<COMPILE_LANGUAGE:C>:\(Toolchain.codeFlags(for: target).joined(separator: " "))>)".replacing(" -", with: ";-"),
+      "  \"$<$<COMPILE_LANGUAGE:C>:\(Toolchain.codeFlags(for: target).joined(separator: ";"))>\")",
       "target_include_directories(\(name) PUBLIC",
       "  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)",
     ]

@@ -140,7 +140,8 @@ public struct CompiledModel: Sendable {
       let words = output.standardError.split(separator: "\n").map(String.init)
       let done = output.standardOutput.split(separator: "\n").last.map { [" after \"\($0)\""] } ?? []
       throw Diagnostic(
-        "the compiled model failed: \(words.first ?? output.ending + (done.first ?? ""))", notes: Array(words.dropFirst()))
+        "the compiled model failed: \(words.first ?? output.ending + (done.first ?? ""))",
+        notes: Array(words.dropFirst()))
     }
     return output
   }

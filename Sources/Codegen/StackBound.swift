@@ -11,7 +11,8 @@ extension Toolchain {
     let flags = Toolchain.buildFlags(for: library.target) + ["-fcallgraph-info=su", "-I."]
     let object = "\(library.options.name).stack.o"
     let arguments = flags + ["-c", source, "-o", object]
-    guard let output = try? await Toolchain.run(compiler, arguments, in: directory), output.succeeded else { return nil }
+    let output = try? await Toolchain.run(compiler, arguments, in: directory)
+    guard output?.succeeded == true else { return nil }
     let base = "\(directory)/\(library.options.name).stack"
     defer { for suffix in ["o", "ci", "su"] { try? FileManager.default.removeItem(atPath: "\(base).\(suffix)") } }
     guard let text = try? String(contentsOfFile: "\(base).ci", encoding: .utf8) else { return nil }

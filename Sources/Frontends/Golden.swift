@@ -36,21 +36,44 @@ public struct Golden: Sendable {
       guard values.count == shape.reduce(1, *) else {
         return "\(name) has \(values.count) elements, and the golden is \(shape)"
       }
+      for check in checks(values) where !(check.difference <= tolerance) {
+        return "\(name): \(check.what) is \(check.found), and the golden has \(check.expected)"
+      }
+      return nil
+    }
+
+    /// The least tolerance with which `values` match; infinite where none does.
+    public func difference(_ values: [Double]) -> Double {
+      guard values.count == shape.reduce(1, *) else { return .infinity }
+      return checks(values).map(\.difference).max() ?? 0
+    }
+
+    private struct Check {
+      var what: String
+      var found: Double
+      var expected: Double
+      var scale: Double
+
+      /// Infinite for a NaN.
+      var difference: Double {
+        let distance = abs(found - expected)
+        return distance == 0 ? 0 : distance.isNaN || scale == 0 ? .infinity : distance / scale
+      }
+    }
+
+    private func checks(_ values: [Double]) -> [Check] {
       let count = Double(max(1, values.count))
       let mean = values.reduce(0, +) / count
       let squares = values.reduce(0) { $0 + $1 * $1 }
       let deviation = max(0, squares / count - mean * mean).squareRoot()
-      let checks: [(String, Double, Double, Double)] =
-        [
-          ("mean", mean, self.mean, standardDeviation), ("std", deviation, standardDeviation, standardDeviation),
-          ("l2", squares.squareRoot(), norm, norm),
-        ] + zip(values.prefix(first.count), first).map { ("first", $0, $1, 4 * standardDeviation) }
-        + zip(values.suffix(last.count), last).map { ("last", $0, $1, 4 * standardDeviation) }
-      // Written so that a NaN fails.
-      for (what, found, expected, scale) in checks where !(abs(found - expected) <= tolerance * scale) {
-        return "\(name): \(what) is \(found), and the golden has \(expected)"
+      func elements(_ what: String, _ found: some Sequence<Double>, _ expected: [Double]) -> [Check] {
+        zip(found, expected).map { Check(what: what, found: $0, expected: $1, scale: 4 * standardDeviation) }
       }
-      return nil
+      return [
+        Check(what: "mean", found: mean, expected: self.mean, scale: standardDeviation),
+        Check(what: "std", found: deviation, expected: standardDeviation, scale: standardDeviation),
+        Check(what: "l2", found: squares.squareRoot(), expected: norm, scale: norm),
+      ] + elements("first", values.prefix(first.count), first) + elements("last", values.suffix(last.count), last)
     }
   }
 

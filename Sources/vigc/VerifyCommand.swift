@@ -33,10 +33,9 @@ struct VerifyCommand: AsyncParsableCommand {
   var layers = false
 
   @Option(
-    defaultAsFlag: LibraryChecks.Scope.sample,
     help: ArgumentHelp(
       "Also look for what one run does not show: poisoned arenas, guard pages, threads, batches, changed weights.",
-      discussion: "sample changes a few weight tensors, all changes each."))
+      discussion: "--checks alone changes a few weight tensors, --checks=all each in turn.", valueName: "sample|all"))
   var checks: LibraryChecks.Scope?
 
   private static func tolerance(parsing text: String) throws -> Double {
@@ -67,15 +66,16 @@ struct VerifyCommand: AsyncParsableCommand {
     let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(source)
     let outputs = try await compilation.execute(engine, inputs)
     let reference = golden == nil ? try await compilation.reference(inputs) : []
-    let error = golden.map { golden in
-      // A batch holds the golden's input so many times.
-      let all = outputs.flatMap { $0 }
-      let count = max(1, golden.logits.count)
-      guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
-      return stride(from: 0, to: all.count, by: count).map {
-        golden.relativeError(of: Array(all[$0..<$0 + count]))
-      }.max() ?? .infinity
-    } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
+    let error =
+      golden.map { golden in
+        // A batch holds the golden's input so many times.
+        let all = outputs.flatMap { $0 }
+        let count = max(1, golden.logits.count)
+        guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
+        return stride(from: 0, to: all.count, by: count).map {
+          golden.relativeError(of: Array(all[$0..<$0 + count]))
+        }.max() ?? .infinity
+      } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
     let against = self.golden ?? "the interpreter"
     try Console.line(
       "\(compilation.name) for \(compilation.target.name): relative L2 error \(short(error)) against \(against)")
@@ -92,7 +92,8 @@ struct VerifyCommand: AsyncParsableCommand {
     }
     if !problems.isEmpty {
       throw Diagnostic(
-        "\(compilation.name) for \(compilation.target.name) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
+        "\(compilation.name) for \(compilation.target.name) is wrong: \(problems[0])",
+        notes: Array(problems.dropFirst()))
     }
   }
 

@@ -21,7 +21,10 @@ struct Vigc: AsyncParsableCommand {
 enum Main {
   static func main() async {
     do {
-      var command = try Vigc.parseAsRoot()
+      // An option whose value may be left out. ArgumentParser's own (`defaultAsFlag`, 1.8.2) drops an attached value
+      // when another option follows.
+      let words = CommandLine.arguments.dropFirst().map { $0 == "--checks" ? "--checks=sample" : $0 }
+      var command = try Vigc.parseAsRoot(words)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -125,7 +125,8 @@ func expectSameBytes(
           own[($0 * size)..<($0 * size + size)] != wanted[($0 * size)..<($0 * size + size)]
         }
         Issue.record(
-          "\(program.name).\(buffer.name) differs at \(places.prefix(10)) of \(buffer.count) (\(machine.testDescription))")
+          "\(program.name).\(buffer.name) differs at \(places.prefix(10)) of \(buffer.count) (\(machine.testDescription))"
+        )
       }
     }
     if checks {

@@ -25,8 +25,8 @@ extension ElementType {
     }
   }
 
-  /// Element types that compute, as opposed to those that are only moved.
-  static let integers: [ElementType] = [.i8, .u8, .i16, .u16, .i32, .u32, .i64, .u64]
+  /// The integer types, `bool` apart.
+  public static let integers: [ElementType] = [.i8, .u8, .i16, .u16, .i32, .u32, .i64, .u64]
 
   var isSigned: Bool {
     switch self {

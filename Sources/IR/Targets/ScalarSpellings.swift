@@ -34,7 +34,9 @@ enum ScalarSpellings {
   private static func addFloat(_ element: ElementType, _ fuses: Bool, _ table: inout [String: String]) {
     let name = element.rawValue
     let suffix = element == .f32 ? "f" : ""
-    for operation in ["add", "sub", "mul", "div"] { table["\(operation).\(name)"] = "{0} \(infix[operation] ?? "") {1}" }
+    for operation in ["add", "sub", "mul", "div"] {
+      table["\(operation).\(name)"] = "{0} \(infix[operation] ?? "") {1}"
+    }
     table["neg.\(name)"] = "-{0}"
     table["abs.\(name)"] = "fabs\(suffix)({0})"
     table["sqrt.\(name)"] = "sqrt\(suffix)({0})"

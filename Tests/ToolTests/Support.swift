@@ -1,0 +1,73 @@
+import Foundation
+import IR
+import Testing
+
+/// The package's root, two folders above this file.
+let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
+
+func fixture(_ path: String) -> String { packageRoot.appendingPathComponent("Tests/Fixtures/\(path)").path }
+
+/// A spec small enough to compile many times.
+let tiny = fixture("specs/tiny.yaml")
+
+/// The tool as a user runs it: the built program, which lies beside the test bundle.
+enum Tool {
+  struct Outcome {
+    var status: Int32
+    var output: String
+    var errors: String
+
+    /// What a user reads first.
+    var firstError: String { errors.split(separator: "\n").first.map(String.init) ?? "" }
+  }
+
+  static let path = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    .deletingLastPathComponent().appendingPathComponent("vigc").path
+
+  static func run(_ arguments: String..., in directory: String? = nil) async throws -> Outcome {
+    try await run(path, arguments, in: directory)
+  }
+
+  /// Runs any program to its end.
+  static func run(_ program: String, _ arguments: [String], in directory: String? = nil) async throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+    // Files, not pipes: nobody has to read while it runs.
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vigc-tool-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let files = ["output", "errors"].map { folder.appendingPathComponent($0) }
+    for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: files[0])
+    process.standardError = try FileHandle(forWritingTo: files[1])
+    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+      process.terminationHandler = { _ in done.resume() }
+      do { try process.run() } catch { done.resume(throwing: error) }
+    }
+    let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+    return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+}
+
+/// A folder that disappears with the test.
+func withFolder(_ body: (String) async throws -> Void) async throws {
+  let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vigc-test-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  try await body(folder.path)
+}
+
+func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+
+func names(in folder: String) throws -> [String] {
+  try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+}
+
+/// Fails unless the command succeeded, with what it said.
+func expectSuccess(_ outcome: Tool.Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
+  #expect(outcome.status == 0, "\(outcome.errors)", sourceLocation: sourceLocation)
+}
