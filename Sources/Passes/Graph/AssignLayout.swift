@@ -32,23 +32,22 @@ public struct AssignLayout: Pass {
   private func kernel(_ rewriter: inout GraphRewriter, _ fuse: Fuse, _ node: Node) throws -> [ValueID] {
     let readsRowMajor = fuse.kernel == ProductKind.convolution.rawValue
     var operands: [ValueID] = []
-    var appending: [any Op] = []
+    var converts = false
     for operand in node.operands {
       let type = rewriter.graph.tensorType(of: operand)
       if rewriter.constant(operand) != nil || type.rank != 4 || type.layout == padded {
         operands.append(operand)
       } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty {
         operands.append(operand)
-        appending = [ConvertLayout(layout: padded)]
+        converts = true
       } else {
         operands.append(try converted(&rewriter, operand, to: padded, like: node))
       }
     }
-    // A convolution that already ends in the conversion keeps it: the pass may run twice.
-    if let last = fuse.body.nodes.last?.op as? ConvertLayout, last.layout == padded { appending = [] }
+    // A convolution that converts already keeps doing so: the pass may run twice.
+    if fuse.body.nodes.contains(where: { ($0.op as? ConvertLayout)?.layout == padded }) { converts = false }
     let types = operands.map(rewriter.graph.tensorType(of:))
-    let retyped = try readsRowMajor && !appending.isEmpty
-      ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
+    let retyped = try converts ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
     return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
   }
 

@@ -3,8 +3,8 @@ import IR
 /// Places every arena and scratch buffer of a program in the one arena its caller provides.
 ///
 /// In: a program whose entry is a list of steps. Out: offsets such that two buffers overlap only if no step needs both.
-/// A buffer lives from the first step that names it to the last. Buffers are placed one by one at the lowest offset
-/// that is free for their whole life, in several orders (by size, by life, by first use); the smallest arena wins.
+/// A buffer lives from the first step that names it to the last. Buffers are placed one by one at the lowest offset that
+/// is free for their whole life; what is searched for is the order.
 public enum PlanMemory {
   private struct Block {
     var name: String
@@ -50,31 +50,59 @@ public enum PlanMemory {
     }.max() ?? 0
   }
 
+  /// Places blocks in several orders, then improves the best by moving one block of the order at a time, until the arena
+  /// is as small as liveness allows or the tries are used up. Deterministic: the moves come from a fixed sequence.
   private static func place(_ blocks: [Block]) -> (offsets: [String: Int], bytes: Int) {
     let orders: [(Block, Block) -> Bool] = [
       { ($0.bytes, $1.first, $1.name) > ($1.bytes, $0.first, $0.name) },
       { (($0.last - $0.first) * $0.bytes, $1.name) > (($1.last - $1.first) * $1.bytes, $0.name) },
       { ($0.first, $1.bytes, $0.name) < ($1.first, $0.bytes, $1.name) },
     ]
+    let bound = peak(blocks)
+    var order: [Block] = []
     var best: (offsets: [String: Int], bytes: Int)?
-    for order in orders {
-      var placed: [(block: Block, offset: Int)] = []
-      for block in blocks.sorted(by: order) {
-        let conflicts = placed.filter { $0.block.first <= block.last && block.first <= $0.block.last }
-          .sorted { $0.offset < $1.offset }
-        var offset = 0
-        for conflict in conflicts {
-          if offset + block.bytes <= conflict.offset { break }
-          offset = max(offset, conflict.offset + conflict.block.bytes)
-        }
-        placed.append((block, offset))
-      }
-      let bytes = placed.map { $0.offset + $0.block.bytes }.max() ?? 0
-      if best.map({ bytes < $0.bytes }) ?? true {
-        best = (Dictionary(uniqueKeysWithValues: placed.map { ($0.block.name, $0.offset) }), bytes)
+    for candidate in orders.map({ blocks.sorted(by: $0) }) {
+      let placed = place(inOrder: candidate)
+      if best.map({ placed.bytes < $0.bytes }) ?? true {
+        best = placed
+        order = candidate
       }
     }
-    return best ?? ([:], 0)
+    guard var result = best else { return ([:], 0) }
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    func next(_ limit: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % limit
+    }
+    // Each try costs the square of the blocks; large programs get fewer.
+    let tries = min(1000, 20_000_000 / max(1, blocks.count * blocks.count))
+    for _ in 0..<tries where result.bytes > bound && order.count > 1 {
+      var moved = order
+      moved.insert(moved.remove(at: next(moved.count)), at: next(moved.count + 1))
+      let placed = place(inOrder: moved)
+      if placed.bytes <= result.bytes {
+        result = placed
+        order = moved
+      }
+    }
+    return result
+  }
+
+  /// Each block at the lowest offset that is free for its whole life.
+  private static func place(inOrder blocks: [Block]) -> (offsets: [String: Int], bytes: Int) {
+    var placed: [(block: Block, offset: Int)] = []
+    for block in blocks {
+      let conflicts = placed.filter { $0.block.first <= block.last && block.first <= $0.block.last }
+        .sorted { $0.offset < $1.offset }
+      var offset = 0
+      for conflict in conflicts {
+        if offset + block.bytes <= conflict.offset { break }
+        offset = max(offset, conflict.offset + conflict.block.bytes)
+      }
+      placed.append((block, offset))
+    }
+    let bytes = placed.map { $0.offset + $0.block.bytes }.max() ?? 0
+    return (Dictionary(uniqueKeysWithValues: placed.map { ($0.block.name, $0.offset) }), bytes)
   }
 }
 

@@ -9,8 +9,9 @@ public struct ProgramBuilder {
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
-  private var takenFunctions: Set<String> = []
-  private var takenBuffers: Set<String> = []
+  /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
+  /// value of the model may be called `image` too.
+  private var taken: Set<String> = ["image", "band", "block", "share"]
 
   private struct FunctionKey: Hashable {
     var parameters: [LoopParameter]
@@ -35,7 +36,7 @@ public struct ProgramBuilder {
     write(&builder)
     let key = FunctionKey(parameters: parameters, body: builder.statements)
     if let name = functionNames[key] { return name }
-    let name = Self.unique(hint, in: &takenFunctions)
+    let name = Self.unique(hint, in: &taken)
     functionNames[key] = name
     program.functions.append(LoopFunction(name, parameters, builder.statements))
     return name
@@ -46,7 +47,7 @@ public struct ProgramBuilder {
     _ hint: String, _ storage: LoopBuffer.Storage, _ element: ElementType = .f32, count: Int,
     range: ClosedRange<Int>? = nil
   ) -> String {
-    let name = Self.unique(Self.identifier(hint), in: &takenBuffers)
+    let name = Self.unique(Self.identifier(hint), in: &taken)
     program.buffers.append(LoopBuffer(name, storage, element, count: count, range: range))
     return name
   }

@@ -1,0 +1,268 @@
+import Frontends
+import IR
+import Testing
+
+@testable import Passes
+
+/// Whole graphs through passes, lowering, proofs and the loop interpreter, against the graph interpreter in double.
+@Suite struct LoweringTests {
+  /// Runs `graph` through everything for a target and returns the largest error relative to the largest result.
+  static func error(
+    _ graph: Graph, target name: String, workers: Int = 1, passes: [any Pass]? = nil, seed: UInt64 = 0
+  ) throws -> Double {
+    var graph = graph
+    for node in graph.nodes {
+      guard let constant = node.op as? Constant, case .named(let name) = constant.source,
+        graph.weights[name] == nil
+      else { continue }
+      graph.weights[name] = SyntheticWeights(seed: seed).tensor(name, shape: constant.type.shape)
+    }
+    try GraphVerifier.verify(graph)
+    let target = try Target.named(name)
+    var manager = PassManager()
+    let optimized = try manager.run(passes ?? Pipeline.passes(for: target), on: graph)
+    let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: workers))
+    try program.verify(target: target)
+    var floats: [String: [Float]] = [:]
+    var tensors: [Tensor<Double>] = []
+    for (index, input) in graph.inputs.enumerated() {
+      let shape = graph.tensorType(of: input).shape
+      let values = SyntheticWeights(seed: seed).uniform("input_\(index)", count: shape.reduce(1, *))
+      floats[graph.inputs.count == 1 ? "input" : "input_\(index)"] = values
+      tensors.append(Tensor(shape: shape, real: values.map(Double.init)))
+    }
+    let expected = try GraphInterpreter<Double>().run(graph, inputs: tensors)
+    let interpreter = try LoopInterpreter(program: program, target: target)
+    let found = try interpreter.run(floats: floats)
+    // Parallel loops in reverse, and other garbage in the arena, must change nothing.
+    let again = try interpreter.run(floats: floats, poison: .random(seed: 7), reversesParallelLoops: true)
+    var worst = 0.0
+    for (index, tensor) in expected.enumerated() {
+      let name = expected.count == 1 ? "output" : "output_\(index)"
+      let values = try #require(found[name])
+      #expect(values.map(\.bitPattern) == again[name]?.map(\.bitPattern))
+      #expect(values.count == tensor.real.count)
+      let scale = max(1, tensor.real.map(abs).max() ?? 1)
+      for (a, b) in zip(values, tensor.real) {
+        worst = max(worst, (Double(a) - b).isNaN ? .infinity : abs(Double(a) - b) / scale)
+      }
+    }
+    return worst
+  }
+
+  /// `ops` gets a graph and its image input and returns the outputs.
+  static func graph(
+    _ shape: [Int], _ ops: (inout Graph, ValueID) throws -> [ValueID]
+  ) rethrows -> Graph {
+    var graph = Graph(name: "test")
+    let input = graph.addInput(TensorType(.f32, shape), name: "x")
+    graph.outputs = try ops(&graph, input)
+    return graph
+  }
+
+  static func convolution(
+    _ graph: inout Graph, _ x: ValueID, _ name: String, outputs: Int, kernel: [Int] = [1, 1], strides: [Int] = [1, 1],
+    padding: [Int] = [0, 0, 0, 0], dilation: [Int] = [1, 1], groups: Int = 1
+  ) throws -> ValueID {
+    let channels = graph.tensorType(of: x).shape[1]
+    let shape = [outputs, channels / groups] + kernel
+    let weight = try graph.add(
+      Constant(type: TensorType(.f32, shape), source: .named("\(name).weight")), [], name: "\(name).weight")[0]
+    let bias = try graph.add(
+      Constant(type: TensorType(.f32, [outputs]), source: .named("\(name).bias")), [], name: "\(name).bias")[0]
+    let op = Conv2D(strides: strides, padding: padding, dilation: dilation, groups: groups)
+    return try graph.add(op, [x, weight, bias], name: name, layer: name)[0]
+  }
+
+  static let targets = ["scalar", "avx2", "avx512"]
+
+  @Test(arguments: targets, [1, 3]) func denseConvolutions(_ target: String, _ workers: Int) throws {
+    for (kernel, strides, padding, dilation) in [
+      ([3, 3], [2, 2], [1, 1, 1, 1], [1, 1]), ([3, 2], [1, 2], [0, 2, 1, 0], [1, 1]),
+      ([1, 1], [2, 2], [0, 0, 0, 0], [1, 1]), ([3, 3], [1, 1], [2, 2, 2, 2], [2, 2]),
+      ([5, 7], [1, 1], [2, 3, 2, 3], [1, 1]),
+    ] {
+      let graph = try Self.graph([2, 5, 9, 11]) { graph, x in
+        let first = try Self.convolution(
+          &graph, x, "a", outputs: 21, kernel: kernel, strides: strides, padding: padding, dilation: dilation)
+        let active = try graph.add(Gelu(approximation: .none), [first])[0]
+        return [
+          try Self.convolution(
+            &graph, active, "b", outputs: 10, kernel: kernel, strides: strides, padding: padding, dilation: dilation)
+        ]
+      }
+      #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+    }
+  }
+
+  @Test(arguments: targets, [1, 2]) func depthwiseConvolutions(_ target: String, _ workers: Int) throws {
+    for (kernel, strides, padding, dilation) in [
+      ([3, 3], [1, 1], [1, 1, 1, 1], [1, 1]), ([7, 7], [1, 1], [3, 3, 3, 3], [1, 1]),
+      ([3, 5], [2, 1], [1, 2, 0, 2], [1, 1]), ([3, 3], [1, 2], [2, 2, 2, 2], [2, 2]),
+      ([2, 3], [3, 3], [0, 0, 0, 0], [1, 1]),
+    ] {
+      let graph = try Self.graph([2, 13, 8, 10]) { graph, x in
+        let first = try Self.convolution(&graph, x, "a", outputs: 13)
+        let second = try Self.convolution(
+          &graph, first, "b", outputs: 13, kernel: kernel, strides: strides, padding: padding, dilation: dilation,
+          groups: 13)
+        return [try graph.add(Sigmoid(), [second])[0]]
+      }
+      #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+    }
+  }
+
+  /// Residual, channel scale, an op that does not keep padding zero, a concatenation, and a value used twice.
+  @Test(arguments: targets, [1, 2]) func epilogues(_ target: String, _ workers: Int) throws {
+    let graph = try Self.graph([2, 6, 5, 7]) { graph, x in
+      let a = try Self.convolution(&graph, x, "a", outputs: 10)
+      let sigmoid = try graph.add(Sigmoid(), [a])[0]
+      let b = try Self.convolution(&graph, sigmoid, "b", outputs: 10)
+      let scale = try graph.add(
+        Constant(type: TensorType(.f32, [10, 1, 1]), source: .named("layer_scale")), [], name: "scale")[0]
+      let active = try graph.add(Tanh(), [b])[0]
+      let scaled = try graph.add(Multiply(), [scale, active])[0]
+      let sum = try graph.add(Subtract(), [sigmoid, scaled])[0]
+      let joined = try graph.add(Concat(axis: 1), [sum, x])[0]
+      return [try Self.convolution(&graph, joined, "c", outputs: 9), sum]
+    }
+    #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+  }
+
+  @Test(arguments: targets, [1, 2]) func chains(_ target: String, _ workers: Int) throws {
+    for (height, width, stride, kernel) in [(9, 10, 1, 3), (7, 5, 2, 3), (11, 6, 1, 5), (1, 4, 1, 3), (13, 4, 3, 2)] {
+      let graph = try Self.graph([2, 6, height, width]) { graph, x in
+        let a = try Self.convolution(&graph, x, "a", outputs: 21)
+        let active = try graph.add(Gelu(approximation: .none), [a])[0]
+        let pad = kernel / 2
+        let d = try Self.convolution(
+          &graph, active, "d", outputs: 21, kernel: [kernel, kernel], strides: [stride, stride],
+          padding: [pad, pad, pad, pad], groups: 21)
+        let second = try graph.add(Gelu(approximation: .none), [d])[0]
+        let y = try Self.convolution(&graph, second, "y", outputs: 6)
+        return [stride == 1 && kernel % 2 == 1 ? try graph.add(Add(), [x, y])[0] : y]
+      }
+      // A target with tiny caches, so that these small images are chained; several sizes give several rows a step.
+      for cache in [1024, 4096, 16384] {
+        var small = try Target.named(target)
+        small.cache.l2 = cache
+        var passes = Pipeline.passes(for: small)
+        passes.removeAll { $0 is ChainRows }
+        let position = passes.count - 1
+        passes.insert(ChainRows(target: small), at: position)
+        #expect(try Self.error(graph, target: target, workers: workers, passes: passes) < 2e-6)
+      }
+    }
+  }
+
+  /// Every lowering of max-relative gives the same bits, for both directions, on shapes that divide and that do not.
+  @Test(arguments: targets, [1, 2]) func maxRelative(_ target: String, _ workers: Int) throws {
+    for (height, width, step) in [(8, 12, 2), (7, 5, 2), (9, 6, 3), (5, 4, 4), (1, 6, 2), (3, 3, 1)] {
+      for direction in Aggregate.Direction.allCases {
+        for start in [nil, 0.0, 0.25] {
+          let graph = try Self.graph([2, 11, height, width]) { graph, x in
+            let a = try Self.convolution(&graph, x, "a", outputs: 11)
+            let n = try graph.add(BuildNeighborhood(construction: SVGA(step: step)), [a])[0]
+            return [try graph.add(Aggregate(kind: .maxRelative, direction: direction, start: start), [a, n])[0]]
+          }
+          #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+        }
+      }
+    }
+  }
+
+  @Test func loweringsOfMaxRelativeAgreeBitForBit() throws {
+    let target = try Target.named("avx2")
+    for (height, width, step) in [(8, 12, 2), (8, 8, 4), (6, 9, 3), (32, 32, 2)] {
+      let form = try SVGA(step: step).form(height: height, width: width, channels: 16, data: [])
+      guard case .offsets(let offsets) = form else {
+        Issue.record("SVGA has fixed offsets")
+        continue
+      }
+      let input = SyntheticWeights().uniform("input", count: height * width * 16)
+      var results: [[UInt32]] = []
+      for lowering in MaxRelativeKernel.Lowering.allCases {
+        let kernel = MaxRelativeKernel(
+          height: height, width: width, pixelStride: 16, vectors: 2, offsets: offsets, selfMinusNeighbor: true,
+          start: 0, lowering: lowering, lanes: 8)
+        var builder = ProgramBuilder(name: "test", target: target, workers: 1)
+        let function = kernel.function(in: &builder)
+        let source = builder.buffer("input", .input, count: kernel.viewCount)
+        let result = builder.buffer("output", .output, count: kernel.viewCount)
+        var arguments: [LoopArgument] = [.view(buffer: source, 0), .view(buffer: result, 0)]
+        if kernel.scratchCount > 0 {
+          arguments.append(.view(buffer: builder.buffer("scratch", .scratch, count: kernel.scratchCount), 0))
+        }
+        builder.entry.call(function, arguments)
+        let program = builder.finished()
+        try program.verify(target: target)
+        let found = try LoopInterpreter(program: program, target: target).run(floats: ["input": input])
+        results.append((found["output"] ?? []).map { ($0 + 0).bitPattern })
+      }
+      #expect(results.allSatisfy { $0 == results[0] })
+    }
+  }
+
+  /// Raw pixels through a library with the normalisation folded in equal normalised pixels through one without, at the
+  /// borders too.
+  @Test(arguments: targets) func normalization(_ target: String) throws {
+    for (height, width) in [(6, 8), (7, 5), (2, 3), (1, 1)] {
+      let graph = try Self.graph([1, 3, height, width]) { graph, x in
+        let stem = try Self.convolution(
+          &graph, x, "stem", outputs: 10, kernel: [3, 3], strides: [2, 2], padding: [1, 1, 1, 1])
+        return [try graph.add(Gelu(approximation: .none), [stem])[0]]
+      }
+      let normalize = NormalizeInput(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
+      let normalized = try normalize.run(graph)
+      #expect(try Self.error(normalized, target: target) < 2e-6)
+    }
+  }
+
+  /// Ops without a kernel run as plain loops, between kernels that want another layout.
+  @Test(arguments: targets) func generalOps(_ target: String) throws {
+    let graph = try Self.graph([2, 6, 5, 7]) { graph, x in
+      let a = try Self.convolution(&graph, x, "a", outputs: 10)
+      let soft = try graph.add(Softmax(axis: 1), [a])[0]
+      let grouped = try Self.convolution(&graph, soft, "g", outputs: 4, kernel: [3, 3], groups: 2)
+      let pooled = try graph.add(GlobalAveragePool(), [grouped])[0]
+      let b = try Self.convolution(&graph, pooled, "b", outputs: 5)
+      return [try graph.add(Reshape(shape: [2, 5]), [b])[0], soft]
+    }
+    #expect(try Self.error(graph, target: target) < 2e-6)
+  }
+
+  /// An output that is an input, a constant, a reshape of an input, or read again inside.
+  @Test func boundaryCases() throws {
+    let graph = try Self.graph([1, 4, 3, 2]) { graph, x in
+      let constant = try graph.add(Constant(type: TensorType(.f32, [2]), source: .inline([1, 2])), [], name: "c")[0]
+      let reshaped = try graph.add(Reshape(shape: [1, 24]), [x])[0]
+      let relu = try graph.add(Relu(), [x])[0]
+      let again = try graph.add(Exp(), [relu])[0]
+      return [x, constant, reshaped, relu, again, relu]
+    }
+    #expect(try Self.error(graph, target: "scalar") < 1e-6)
+  }
+
+  @Test func planOverlapsOnlyTheDead() throws {
+    let target = try Target.named("avx2")
+    let loaded = try ModelLoader.load(model: "mobilevig_ti", inputSize: (96, 64))
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: target), on: loaded.graph)
+    let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: 2))
+    let plan = PlanMemory.plan(program, workers: 2)
+    #expect(Double(plan.scratchBase) <= 1.1 * Double(plan.peakLivenessBytes))
+    var lives: [String: ClosedRange<Int>] = [:]
+    for (step, statement) in program.entry.enumerated() {
+      for name in statement.bufferNames { lives[name] = (lives[name]?.lowerBound ?? step)...step }
+    }
+    let buffers = program.buffers.filter { $0.storage == .arena }
+    for a in buffers {
+      for b in buffers where a.name < b.name {
+        guard let x = lives[a.name], let y = lives[b.name], x.overlaps(y),
+          let p = plan.offsets[a.name], let q = plan.offsets[b.name]
+        else { continue }
+        #expect(p + a.byteCount <= q || q + b.byteCount <= p, "\(a.name) and \(b.name) overlap")
+      }
+    }
+  }
+}
