@@ -6,11 +6,11 @@ import IR
 extension FunctionEmitter {
   /// A kernel as a static function. `aliased` parameters may overlap another and get no `restrict`.
   static func function(
-    _ function: LoopFunction, target: Target, functionNames: [String: String], aliased: Set<Int>
+    _ function: LoopFunction, of program: LoopProgram, target: Target, functionNames: [String: String],
+    aliased: Set<Int>
   ) throws -> CFunction {
-    var emitter = FunctionEmitter(target: target, names: CNames(reserved: functionNames.values))
+    var emitter = FunctionEmitter(program, target: target, functionNames: functionNames)
     var parameters: [CParameter] = []
-    emitter.functionNames = functionNames
     for (position, parameter) in function.parameters.enumerated() {
       let name = emitter.names.fresh(parameter.name)
       switch parameter.kind {
@@ -25,14 +25,19 @@ extension FunctionEmitter {
         emitter.indices.bindings[parameter.name] = .variable(name, range)
       }
     }
-    let body = withoutUnreadLocals(try emitter.block { try $0.emit(function.body) })
+    let body = try emitter.block { try $0.emit(function.body) }
+    return CFunction(
+      linkage: "static", result: .void, name: functionNames[function.name] ?? function.name, parameters: parameters,
+      body: readingAll(parameters, in: body))
+  }
+
+  /// `body` without locals that nobody reads, and with every parameter read: compilers warn about both.
+  static func readingAll(_ parameters: [CParameter], in body: [CStatement]) -> [CStatement] {
+    let body = withoutUnreadLocals(body)
     var reads: Set<String> = []
     for statement in body { statement.forEachRead { reads.insert($0) } }
     let unread = parameters.filter { !reads.contains($0.name) }
-      .map { CStatement.expression(.cast(.void, .name($0.name))) }
-    return CFunction(
-      linkage: "static", result: .void, name: functionNames[function.name] ?? function.name, parameters: parameters,
-      body: unread + body)
+    return unread.map { .expression(.cast(.void, .name($0.name))) } + body
   }
 
   mutating func emit(_ statements: [LoopStatement]) throws {

@@ -67,7 +67,8 @@ struct ModuleEmitter {
     var kernels: [CDeclaration] = []
     for function in try calleesFirst() {
       let emitted = try FunctionEmitter.function(
-        function, target: target, functionNames: functionNames, aliased: aliasing.parameters[function.name] ?? [])
+        function, of: program, target: target, functionNames: functionNames,
+        aliased: aliasing.parameters[function.name] ?? [])
       kernels += [.function(emitted), .blank]
     }
     let entry = EntryEmitter(
@@ -81,7 +82,8 @@ struct ModuleEmitter {
         body: runChecks + body + [.giveBack(.name("\(capitals)_OK"))]))
     let threads = entry.usesThreads ? [text(LibraryText.parallelFor), .blank] : []
     let code = kernels + threads + entry.declarations + libraryFunctions + [run]
-    let printed = CPrinter.print(code)
+    let applied = try valueFunctions(usedBy: CPrinter.print(code), functionNames)
+    let printed = CPrinter.print(applied + code)
     let helpers = helpers(usedBy: printed)
     let everything = CPrinter.print(helpers.map { CDeclaration.verbatim($0 + "\n") }) + printed
     return (CPrinter.print(preamble(for: everything)) + (helpers.isEmpty ? "" : "\n") + everything, entry.layers)
@@ -122,11 +124,29 @@ struct ModuleEmitter {
     return order.compactMap { target.helpers[$0] }
   }
 
-  /// C names of the kernels: their own, made identifiers, apart from the library's.
+  /// The value functions that `code` calls and those they call, callees first.
+  private func valueFunctions(usedBy code: String, _ functionNames: [String: String]) throws -> [CDeclaration] {
+    var used = Set(CIdentifiers(code))
+    var declarations: [CDeclaration] = []
+    // Each calls only those before it.
+    for function in program.valueFunctions.reversed() where used.contains(functionNames[function.name] ?? "") {
+      guard
+        let emitted = try FunctionEmitter.valueFunction(
+          function, of: program, target: target, functionNames: functionNames)
+      else { continue }
+      declarations = [.function(emitted), .blank] + declarations
+      used.formUnion(CIdentifiers(CPrinter.print([.function(emitted)])))
+    }
+    return (declarations.isEmpty ? [] : [text(LibraryText.inlining), .blank]) + declarations
+  }
+
+  /// C names of the functions: their own, made identifiers, apart from the library's.
   private var functionNames: [String: String] {
     var names = CNames(reserved: ["\(prefix)_init", "\(prefix)_run", "\(prefix)_check_weights", "\(prefix)_strerror"])
     var result: [String: String] = [:]
-    for function in program.functions { result[function.name] = names.fresh(function.name) }
+    for name in program.valueFunctions.map(\.name) + program.functions.map(\.name) {
+      result[name] = names.fresh(name)
+    }
     return result
   }
 

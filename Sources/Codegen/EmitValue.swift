@@ -27,6 +27,7 @@ extension FunctionEmitter {
     case .gather(let buffer, let offsets, let type, let mask): return try gather(buffer, offsets, type, mask)
     case .reduce(let operation, let operand): return try reduce(operation, lower(operand))
     case .instruction(let name, let operands): return try instruction(name, operands)
+    case .apply(let name, let operands): return try apply(name, operands)
     }
   }
 

@@ -97,8 +97,7 @@ final class EntryEmitter {
   }
 
   private func newEmitter(isTask: Bool) -> FunctionEmitter {
-    var emitter = FunctionEmitter(target: target, names: CNames(reserved: functionNames.values))
-    emitter.functionNames = functionNames
+    var emitter = FunctionEmitter(program, target: target, functionNames: functionNames)
     emitter.entry = isTask ? nil : self
     if isTask { emitter.worker = .name("worker") }
     return emitter

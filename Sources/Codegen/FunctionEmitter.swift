@@ -39,10 +39,14 @@ struct FunctionEmitter {
   var isInLayer = false
   /// C names of the program's functions.
   var functionNames: [String: String] = [:]
+  var valueFunctions: [String: LoopValueFunction] = [:]
 
-  init(target: Target, names: CNames = CNames()) {
+  /// An emitter for one C function of `program`; `functionNames` are the C names of the program's functions.
+  init(_ program: LoopProgram, target: Target, functionNames: [String: String]) {
     self.target = target
-    self.names = names
+    self.functionNames = functionNames
+    names = CNames(reserved: functionNames.values)
+    valueFunctions = program.valueFunctionsByName
   }
 
   mutating func append(_ statement: CStatement) { statements.append(statement) }

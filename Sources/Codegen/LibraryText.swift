@@ -107,6 +107,15 @@ enum LibraryText {
     #endif
     """
 
+  static let inlining = """
+    /* Kernels apply these to every register of a tile: a call there would spill the others. */
+    #if defined(__GNUC__)
+    #define VIGC_INLINE static inline __attribute__((always_inline))
+    #else
+    #define VIGC_INLINE static inline
+    #endif
+    """
+
   static let parallelFor = """
     static void @P@_for(const @P@_t *m, int tasks, void (*fn)(void *, int, int), void *arg)
     {

@@ -178,7 +178,7 @@ struct LoopMentions {
       use(buffer: buffer)
       visit(offsets)
       if let mask { visit(mask) }
-    case .instruction(_, let operands):
+    case .instruction(_, let operands), .apply(_, let operands):
       for operand in operands { visit(operand) }
     }
   }

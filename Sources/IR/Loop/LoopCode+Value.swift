@@ -101,6 +101,7 @@ extension LoopCode {
       steps.append(Self.reduce(operation, operand, result, source, scratch))
       return result
     case .instruction(let name, let operands): return try compileInstruction(name, operands)
+    case .apply(let name, let operands): return try compileApplication(name, operands, wanted)
     }
   }
 
@@ -265,6 +266,30 @@ extension LoopCode {
     }
     inner.steps = []
     let result = try inner.compile(instruction.semantics)
+    steps += inner.steps
+    return result
+  }
+
+  /// The value function's body written out at this place, with the operands where its parameters are: as fast as if
+  /// there were no function, and the same bits.
+  private mutating func compileApplication(
+    _ name: String, _ operands: [LoopValue], _ wanted: Place?
+  ) throws -> Place {
+    guard let function = scope.valueFunctions[name] else { throw Diagnostic("no value function is called \(name)") }
+    guard library.active.insert(name).inserted else { throw Diagnostic("applications of \(name) recurse") }
+    defer { library.active.remove(name) }
+    var inner = self
+    inner.scope = LoopScope(
+      bodyOf: function, target: library.target, valueFunctions: scope.valueFunctions)
+    inner.values = [:]
+    inner.indices = [:]
+    inner.windows = [:]
+    inner.steps = []
+    for (parameter, operand) in zip(function.parameters, operands) {
+      inner.values[parameter.name] = try compile(operand)
+    }
+    for statement in function.body { try inner.compile(statement) }
+    let result = try inner.compile(function.result, wanted: wanted)
     steps += inner.steps
     return result
   }

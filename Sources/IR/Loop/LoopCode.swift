@@ -23,7 +23,8 @@ struct LoopCode {
     let memory: LoopMemory
     let flags: LoopRunFlags
     private var functions: [String: Function] = [:]
-    private var active: Set<String> = []
+    /// Functions being compiled, value functions among them.
+    var active: Set<String> = []
 
     init(program: LoopProgram, target: Target, memory: LoopMemory, flags: LoopRunFlags) {
       self.program = program
@@ -38,7 +39,8 @@ struct LoopCode {
         throw Diagnostic("no function is called \(name)")
       }
       guard active.insert(name).inserted else { throw Diagnostic("calls of \(name) recurse") }
-      var code = LoopCode(library: self, scope: LoopScope(bodyOf: declaration, target: target), windows: [:])
+      let scope = LoopScope(bodyOf: declaration, target: target, valueFunctions: program.valueFunctionsByName)
+      var code = LoopCode(library: self, scope: scope, windows: [:])
       for parameter in declaration.parameters {
         switch parameter.kind {
         case .view: code.windows[parameter.name] = memory.allocate(LoopWindow.self, count: 1)
@@ -93,7 +95,7 @@ struct LoopCode {
     return (inner.steps, result)
   }
 
-  private mutating func compile(_ statement: LoopStatement) throws {
+  mutating func compile(_ statement: LoopStatement) throws {
     switch statement {
     case .forLoop(let name, let from, let to, let step, let order, let body):
       try compileLoop(name, from, to, step, isParallel: order == .parallel, body)

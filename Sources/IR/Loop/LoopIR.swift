@@ -1,8 +1,10 @@
 // The loop language, whole:
 //
-//   program   = "program" name "{" buffer* function* "entry" block "}"
+//   program   = "program" name "{" buffer* formula* function* "entry" block "}"
 //   buffer    = "buffer" class name ":" element "[" count "]" ("range" lo ".." hi)? ("align" n)?
 //   class     = "input" | "output" | "weights" | "arena" | "scratch"
+//   formula   = "value" name "(" (v ":" type ("," v ":" type)*)? ")" ":" type "{" let* "return" value "}"
+//   let       = "let" v ":" type "=" value
 //   function  = "func" name "(" (param ("," param)*)? ")" block
 //   param     = name ":" ("in" | "out" | "inout") element "[" count "]" ("range" lo ".." hi)?
 //             | name ":" "index" lo ".." hi
@@ -11,7 +13,7 @@
 //             | "for" v "in" "0" "..<" n "while" value block          evaluated before each round
 //             | "if" comparison ("and" comparison)* block ("else" block)?
 //             | "if" "value" value block ("else" block)?
-//             | "let" v ":" type "=" value
+//             | let
 //             | "let" v ":" "index" lo ".." hi "=" value              an index out of data, its range proved
 //             | "var" v ":" type ("[" n "]")? ("range" lo ".." hi)? "=" value
 //             | v ("[" index "]")? "=" value
@@ -28,7 +30,8 @@
 // Index arithmetic is exact over the integers; `div` and `mod` floor, by a positive constant. `fma` rounds once
 // where the target has a fused multiply-add and twice where it says it has not; `mul` then `add` always round twice.
 // A function sees its parameters and nothing else, buffers included; `scratch` is each worker's own because its views
-// are. A name in scope is not bound again, and a local is not called as a buffer is.
+// are. A name in scope is not bound again, and a local is not called as a buffer is. A value function is a formula with
+// a name: it sees its parameters and the value functions above it, touches no memory, and means its body written out.
 // One thread and many give the same bytes: a parallel loop's iterations write disjoint elements, and every
 // horizontal reduction has one fixed order (a halving tree).
 
@@ -185,6 +188,8 @@ public indirect enum LoopValue: Hashable, Sendable {
   case reduce(LoopReduction, LoopValue)
   /// A target instruction by name: `instr dot4_i8(acc, a, b)`; its spelling and its meaning are the target's data.
   case instruction(String, [LoopValue])
+  /// A value function of the program: `apply gelu_f32x8(x)`.
+  case apply(String, [LoopValue])
 }
 
 public enum LoopArgument: Hashable, Sendable {
@@ -254,6 +259,37 @@ public struct LoopFunction: Hashable, Sendable {
   }
 }
 
+/// A pure function of values to one value, straight-line: what kernels would otherwise write out again for every
+/// register they apply it to.
+public struct LoopValueFunction: Hashable, Sendable {
+  public struct Parameter: Hashable, Sendable {
+    public var name: String
+    public var type: LoopType
+
+    public init(_ name: String, _ type: LoopType) {
+      self.name = name
+      self.type = type
+    }
+  }
+
+  public var name: String
+  public var parameters: [Parameter]
+  public var type: LoopType
+  /// `let`s of values and nothing else.
+  public var body: [LoopStatement]
+  public var result: LoopValue
+
+  public init(
+    _ name: String, _ parameters: [Parameter], _ type: LoopType, _ body: [LoopStatement], _ result: LoopValue
+  ) {
+    self.name = name
+    self.parameters = parameters
+    self.type = type
+    self.body = body
+    self.result = result
+  }
+}
+
 public struct LoopBuffer: Hashable, Sendable {
   public enum Storage: String, CaseIterable, Hashable, Sendable {
     /// The caller's input tensor, read only.
@@ -297,17 +333,20 @@ public struct LoopBuffer: Hashable, Sendable {
 public struct LoopProgram: Sendable {
   public var name: String
   public var buffers: [LoopBuffer]
+  /// Each applies only those before it.
+  public var valueFunctions: [LoopValueFunction]
   public var functions: [LoopFunction]
   public var entry: [LoopStatement]
   /// The contents of `weights` buffers by name, little-endian bytes. Not part of the text form.
   public var constants: [String: [UInt8]]
 
   public init(
-    name: String, buffers: [LoopBuffer] = [], functions: [LoopFunction] = [], entry: [LoopStatement] = [],
-    constants: [String: [UInt8]] = [:]
+    name: String, buffers: [LoopBuffer] = [], valueFunctions: [LoopValueFunction] = [],
+    functions: [LoopFunction] = [], entry: [LoopStatement] = [], constants: [String: [UInt8]] = [:]
   ) {
     self.name = name
     self.buffers = buffers
+    self.valueFunctions = valueFunctions
     self.functions = functions
     self.entry = entry
     self.constants = constants

@@ -126,6 +126,9 @@ extension LoopParser {
     case "instr":
       let instruction = try name("an instruction's name")
       return .instruction(instruction, try list { try $0.value() })
+    case "apply":
+      let function = try name("a value function's name")
+      return .apply(function, try list { try $0.value() })
     default:
       guard accept("[") else { return .variable(word) }
       let index = try index()
@@ -203,6 +206,6 @@ extension LoopParser {
   /// them. The other words of the language mean themselves only where nothing else can stand.
   static let reserved: Set<String> = [
     "program", "buffer", "func", "entry", "for", "if", "else", "let", "var", "store", "prefetch", "call", "layer",
-    "reduce", "instr", "shuffle",
+    "reduce", "instr", "shuffle", "apply", "return",
   ]
 }

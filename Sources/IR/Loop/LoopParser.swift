@@ -113,12 +113,14 @@ struct LoopParser {
     while !at("entry") {
       if accept("buffer") {
         program.buffers.append(try buffer())
+      } else if accept("value") {
+        program.valueFunctions.append(try valueFunction())
       } else if accept("func") {
         let name = try name("the function's name")
         let parameters = try list { try $0.parameter() }
         program.functions.append(LoopFunction(name, parameters, try block()))
       } else {
-        throw unexpected("'buffer', 'func' or 'entry'")
+        throw unexpected("'buffer', 'value', 'func' or 'entry'")
       }
     }
     try expect("entry")
@@ -156,6 +158,24 @@ struct LoopParser {
     advance()
     let (element, count) = try array()
     return LoopParameter(name, .view(access, element, count: count, range: try optionalRange()))
+  }
+
+  private mutating func valueFunction() throws -> LoopValueFunction {
+    let name = try name("the value function's name")
+    let parameters = try list { parser in
+      let name = try parser.name("a parameter's name")
+      try parser.expect(":")
+      return LoopValueFunction.Parameter(name, try parser.type())
+    }
+    try expect(":")
+    let type = try type()
+    try expect("{")
+    var body: [LoopStatement] = []
+    while accept("let") { body.append(try constant()) }
+    guard accept("return") else { throw unexpected("'let' or 'return'") }
+    let result = try value()
+    try expect("}")
+    return LoopValueFunction(name, parameters, type, body, result)
   }
 
   mutating func block() throws -> [LoopStatement] {

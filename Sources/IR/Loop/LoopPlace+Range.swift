@@ -42,7 +42,7 @@ extension LoopPlace {
         return operand(inner) * lanes
       case .any, .all: return all
       }
-    case .instruction: return all
+    case .instruction, .apply: return all
     }
   }
 

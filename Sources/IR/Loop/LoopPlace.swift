@@ -42,8 +42,10 @@ struct LoopPlace {
   }
 
   /// The start of a function's body, for any call its declaration allows.
-  init(bodyOf function: LoopFunction, target: Target, atoms: IndexAtoms) {
-    scope = LoopScope(bodyOf: function, target: target)
+  init(
+    bodyOf function: LoopFunction, target: Target, valueFunctions: [String: LoopValueFunction], atoms: IndexAtoms
+  ) {
+    scope = LoopScope(bodyOf: function, target: target, valueFunctions: valueFunctions)
     analysis = IndexAnalysis(atoms: atoms)
     for parameter in function.parameters {
       switch parameter.kind {
@@ -54,6 +56,15 @@ struct LoopPlace {
       case .index(let values): indices[parameter.name] = analysis.variable(in: IndexRange(values))
       }
     }
+  }
+
+  /// The start of a value function's body, for any operands.
+  init(
+    bodyOf function: LoopValueFunction, target: Target, valueFunctions: [String: LoopValueFunction],
+    atoms: IndexAtoms
+  ) {
+    scope = LoopScope(bodyOf: function, target: target, valueFunctions: valueFunctions)
+    analysis = IndexAnalysis(atoms: atoms)
   }
 
   /// What elements can be: the declared range, or all the type holds; nil for floats.

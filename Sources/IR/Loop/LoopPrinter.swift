@@ -18,6 +18,14 @@ extension LoopFunction: CustomStringConvertible {
   }
 }
 
+extension LoopValueFunction: CustomStringConvertible {
+  public var description: String {
+    var printer = LoopPrinter()
+    printer.print(self)
+    return printer.output
+  }
+}
+
 extension LoopStatement: CustomStringConvertible {
   public var description: String {
     var printer = LoopPrinter()
@@ -69,6 +77,7 @@ private struct LoopPrinter {
       let type = "\(buffer.element.rawValue)[\(buffer.count)]"
       line("buffer \(buffer.storage.rawValue) \(buffer.name): \(type)\(range(buffer.range))\(alignment)")
     }
+    for function in program.valueFunctions { print(function) }
     for function in program.functions { print(function) }
     block("entry", program.entry)
     depth -= 1
@@ -84,6 +93,16 @@ private struct LoopPrinter {
       }
     }
     block("func \(function.name)(\(parameters.joined(separator: ", ")))", function.body)
+  }
+
+  mutating func print(_ function: LoopValueFunction) {
+    let parameters = function.parameters.map { "\($0.name): \($0.type)" }.joined(separator: ", ")
+    line("value \(function.name)(\(parameters)): \(function.type) {")
+    depth += 1
+    for statement in function.body { print(statement) }
+    line("return \(function.result)")
+    depth -= 1
+    line("}")
   }
 
   func range(_ range: ClosedRange<Int>?) -> String {
@@ -204,6 +223,8 @@ extension LoopValue: CustomStringConvertible {
     case .reduce(let operation, let value): "reduce \(operation.rawValue) \(value)"
     case .instruction(let name, let operands):
       "instr \(name)(\(operands.map(\.description).joined(separator: ", ")))"
+    case .apply(let name, let operands):
+      "apply \(name)(\(operands.map(\.description).joined(separator: ", ")))"
     }
   }
 

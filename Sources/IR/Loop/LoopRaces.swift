@@ -141,7 +141,8 @@ struct LoopRaces {
   /// The callee's accesses, with the arguments in place of its parameters.
   private mutating func follow(_ name: String, _ arguments: [LoopArgument], _ caller: LoopPlace) {
     guard let function = functions[name] else { return }
-    var place = LoopPlace(bodyOf: function, target: target, atoms: caller.analysis.atoms)
+    var place = LoopPlace(
+      bodyOf: function, target: target, valueFunctions: caller.scope.valueFunctions, atoms: caller.analysis.atoms)
     place.analysis = caller.analysis
     for (parameter, argument) in zip(function.parameters, arguments) {
       switch argument {

@@ -24,32 +24,41 @@ public struct LoopScope: Sendable {
   /// Element types of the buffers, or of a function's views, by name.
   public var buffers: [String: ElementType]
   public var instructions: [String: Target.Instruction]
+  /// The value functions that may be applied here.
+  public var valueFunctions: [String: LoopValueFunction]
 
   public init(
     names: [String: Binding] = [:], buffers: [String: ElementType] = [:],
-    instructions: [String: Target.Instruction] = [:]
+    instructions: [String: Target.Instruction] = [:], valueFunctions: [String: LoopValueFunction] = [:]
   ) {
     self.names = names
     self.buffers = buffers
     self.instructions = instructions
+    self.valueFunctions = valueFunctions
   }
 
   /// The scope the entry of `program` starts in: its buffers.
   public init(entryOf program: LoopProgram, target: Target) {
     self.init(
       buffers: Dictionary(program.buffers.map { ($0.name, $0.element) }, uniquingKeysWith: { first, _ in first }),
-      instructions: target.instructions)
+      instructions: target.instructions, valueFunctions: program.valueFunctionsByName)
   }
 
-  /// The scope the body of `function` starts in: its parameters and nothing else.
-  public init(bodyOf function: LoopFunction, target: Target) {
-    self.init(instructions: target.instructions)
+  /// The scope the body of `function` starts in: its parameters and the program's value functions.
+  public init(bodyOf function: LoopFunction, target: Target, valueFunctions: [String: LoopValueFunction]) {
+    self.init(instructions: target.instructions, valueFunctions: valueFunctions)
     for parameter in function.parameters {
       switch parameter.kind {
       case .view(_, let element, count: _, range: _): buffers[parameter.name] = element
       case .index: names[parameter.name] = .index
       }
     }
+  }
+
+  /// The scope the body of a value function starts in: its parameters and the value functions given, those above it.
+  public init(bodyOf function: LoopValueFunction, target: Target, valueFunctions: [String: LoopValueFunction]) {
+    self.init(instructions: target.instructions, valueFunctions: valueFunctions)
+    for parameter in function.parameters { names[parameter.name] = .value(parameter.type) }
   }
 
   /// Adds the name that a `let` or a `var` binds for the statements after it, or that a loop binds for its body.
@@ -176,6 +185,7 @@ extension LoopScope {
       return type
     case .reduce(let operation, let operand): return try reduceType(operation, type(of: operand))
     case .instruction(let name, let operands): return try instructionType(name, operands)
+    case .apply(let name, let operands): return try applicationType(name, operands)
     }
   }
 
@@ -297,6 +307,20 @@ extension LoopScope {
       throw Diagnostic("\(name) takes \(list(instruction.operands)), found \(list(types))")
     }
     return instruction.result
+  }
+
+  fileprivate func applicationType(_ name: String, _ operands: [LoopValue]) throws -> LoopType {
+    guard let function = valueFunctions[name] else {
+      let close = nearest(to: name, among: valueFunctions.keys.sorted())
+      throw Diagnostic(
+        "no value function is called \(name) here; each applies those above it",
+        notes: close.map { "did you mean \($0)?" })
+    }
+    let types = try operands.map(type(of:))
+    guard types == function.parameters.map(\.type) else {
+      throw Diagnostic("\(name) takes \(list(function.parameters.map(\.type))), found \(list(types))")
+    }
+    return function.type
   }
 
   fileprivate func valid(_ type: LoopType) throws -> LoopType {

@@ -54,7 +54,7 @@ extension LoopVerifier {
         report("shifts by \(range.low)..\(range.high) bits; 0..\(bits - 1) can be")
       }
     case .constant, .variable, .splat, .index, .firstLanes, .unary, .fma, .compare, .select, .convert, .reinterpret,
-      .shuffle, .permute, .reduce, .instruction:
+      .shuffle, .permute, .reduce, .instruction, .apply:
       break
     }
   }
@@ -114,7 +114,7 @@ extension LoopValue {
     case .fma(let a, let b, let c), .select(let a, let b, let c): [a, b, c]
     case .shuffle(let a, let b, _): b.map { [a, $0] } ?? [a]
     case .gather(buffer: _, let offsets, _, let mask): mask.map { [offsets, $0] } ?? [offsets]
-    case .instruction(_, let operands): operands
+    case .instruction(_, let operands), .apply(_, let operands): operands
     }
   }
 }

@@ -3,7 +3,8 @@
 // Names
 //  1. Names are identifiers and no words of the language; buffers, functions and parameters are named once; a local
 //     name is not that of a buffer or of anything else in scope. What a statement mentions is defined before it.
-//  2. A function sees its parameters and nothing else. Calls do not recurse, directly or around a corner.
+//  2. A function sees its parameters and nothing else. Calls do not recurse, directly or around a corner. A value
+//     function is `let`s and a result: it touches no memory, and applies only value functions declared above it.
 // Types
 //  3. Every value has a type (see `LoopValue+Type.swift`); masks have as many lanes as what they mask; conditions are
 //     one-lane masks; elements stored and assigned are those of their buffer or register.
@@ -44,6 +45,7 @@ struct LoopVerifier {
   let program: LoopProgram
   let target: Target
   let functions: [String: LoopFunction]
+  let valueFunctions: [String: LoopValueFunction]
   /// Functions that contain a parallel loop, or call one that does.
   let parallelFunctions: Set<String>
   let atoms = IndexAtoms()
@@ -57,6 +59,7 @@ struct LoopVerifier {
     self.program = program
     self.target = target
     functions = Dictionary(program.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    valueFunctions = program.valueFunctionsByName
     var parallel: Set<String> = []
     var count = -1
     while count != parallel.count {
@@ -92,12 +95,13 @@ struct LoopVerifier {
     verifyNames()
     for buffer in program.buffers { verify(buffer) }
     verifyRangedBuffersAreWritten()
+    verifyValueFunctions()
     let isAcyclic = verifyCalls()
     for function in program.functions {
       unit = "func \(function.name)"
       verifyParameters(of: function)
       guard isAcyclic else { continue }
-      var place = LoopPlace(bodyOf: function, target: target, atoms: atoms)
+      var place = LoopPlace(bodyOf: function, target: target, valueFunctions: valueFunctions, atoms: atoms)
       verify(function.body, in: &place, around: LoopSurroundings())
     }
     unit = "entry"
@@ -123,7 +127,8 @@ struct LoopVerifier {
   private mutating func verifyNames() {
     var seen: Set<String> = []
     verify(name: program.name)
-    for name in program.buffers.map(\.name) + program.functions.map(\.name) {
+    let functions = program.valueFunctions.map(\.name) + program.functions.map(\.name)
+    for name in program.buffers.map(\.name) + functions {
       verify(name: name)
       if !seen.insert(name).inserted { report("\(name) is declared twice") }
     }

@@ -154,7 +154,8 @@ extension LoopValue {
     case .fma(let a, let b, let c), .select(let a, let b, let c):
       return a.bufferNames.union(b.bufferNames).union(c.bufferNames)
     case .shuffle(let a, let b, _): return a.bufferNames.union(b?.bufferNames ?? [])
-    case .instruction(_, let operands): return operands.reduce(into: []) { $0.formUnion($1.bufferNames) }
+    case .instruction(_, let operands), .apply(_, let operands):
+      return operands.reduce(into: []) { $0.formUnion($1.bufferNames) }
     }
   }
 }

@@ -20,6 +20,28 @@ struct Epilogue {
   /// How many distinct tensors and channel vectors the steps read.
   var tensorCount = 0
   var channelCount = 0
+  /// Value functions that steps are applied through, by their place in the chain; the other steps are written out.
+  private var functions: [Int: String] = [:]
+
+  /// Gives every step of more operations than its call has words a value function over the program's vectors: kernels
+  /// apply the chain to each accumulator of a tile.
+  mutating func nameSteps(in program: inout ProgramBuilder) {
+    for (place, step) in steps.enumerated() {
+      let function =
+        switch step {
+        case .unary(let op): op.valueFunction(lanes: program.lanes)
+        case .binary(let op, _, operandFirst: _): op.valueFunction(lanes: program.lanes)
+        }
+      if function.operationCount > 2 { functions[place] = program.valueFunction(function) }
+    }
+  }
+
+  private func apply(
+    _ op: any ElementwiseOp, at place: Int, _ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int
+  ) -> LoopValue {
+    if let function = functions[place] { return .apply(function, operands) }
+    return op.buildValue(&builder, operands, lanes: lanes)
+  }
 
   /// The ops in order, for a kernel's name: `gelu_add`.
   var signature: String {
@@ -61,10 +83,10 @@ struct Epilogue {
     let type = LoopType(.f32, lanes: lanes)
     let mask = masked ? live.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
     var result = value
-    for step in steps {
+    for (place, step) in steps.enumerated() {
       switch step {
       case .unary(let op):
-        result = op.buildValue(&builder, [bound(&builder, result, type)], lanes: lanes)
+        result = apply(op, at: place, &builder, [bound(&builder, result, type)], lanes: lanes)
       case .binary(let op, let operand, let operandFirst):
         let other: LoopValue
         switch operand {
@@ -73,7 +95,8 @@ struct Epilogue {
         case .channels(let index): other = builder.let("s", type, .load("channel_\(index)", channelIndex, type))
         }
         let chain = bound(&builder, result, type)
-        result = op.buildValue(&builder, operandFirst ? [other, chain] : [chain, other], lanes: lanes)
+        let operands = operandFirst ? [other, chain] : [chain, other]
+        result = apply(op, at: place, &builder, operands, lanes: lanes)
       }
     }
     if let live, !masked, !keepsZero {

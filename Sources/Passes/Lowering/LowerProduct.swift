@@ -4,7 +4,8 @@ extension GraphLowering {
   /// A product over a whole image: pointwise and dense convolutions split by output channels, depthwise by rows.
   mutating func lowerProduct(_ fuse: Fuse, _ node: Node) throws {
     let graph = graph
-    let fusion = try ProductFusion(fuse, operands: node.operands) { graph.constant($0) }
+    var fusion = try ProductFusion(fuse, operands: node.operands) { graph.constant($0) }
+    fusion.epilogue.nameSteps(in: &program)
     switch fusion.kind {
     case .pointwise: try lowerPointwise(fusion, node)
     case .convolution: lowerConvolution(fusion, node)
@@ -27,7 +28,8 @@ extension GraphLowering {
       // Values made inside the chain stand for themselves; they never reach memory of their own.
       let operands = part.operands.map { outer[$0] ?? $0 }
       let inside = Set(part.operands.filter { outer[$0] == nil })
-      let fusion = try ProductFusion(product, operands: operands) { inside.contains($0) ? nil : graph.constant($0) }
+      var fusion = try ProductFusion(product, operands: operands) { inside.contains($0) ? nil : graph.constant($0) }
+      fusion.epilogue.nameSteps(in: &program)
       let name = "\(constantHint(node))_\(index)"
       switch fusion.kind {
       case .pointwise: stages.append(pointwiseStage(fusion, name: name))

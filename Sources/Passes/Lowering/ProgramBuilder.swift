@@ -12,6 +12,8 @@ public struct ProgramBuilder {
   /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
   /// value of the model may be called `image` too.
   private var taken: Set<String> = ["image", "band", "block", "share"]
+  /// Names of the value functions, by what they are but for it.
+  private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
   private struct FunctionKey: Hashable {
     var parameters: [LoopParameter]
@@ -40,6 +42,18 @@ public struct ProgramBuilder {
     functionNames[key] = name
     program.functions.append(LoopFunction(name, parameters, builder.statements))
     return name
+  }
+
+  /// Adds a value function, or finds the one that differs at most by its name, and returns the name it has.
+  public mutating func valueFunction(_ function: LoopValueFunction) -> String {
+    var key = function
+    key.name = ""
+    if let name = valueFunctionNames[key] { return name }
+    var added = function
+    added.name = Self.unique(function.name, in: &taken)
+    valueFunctionNames[key] = added.name
+    program.valueFunctions.append(added)
+    return added.name
   }
 
   /// Adds a buffer under a name made unique, and returns the name.

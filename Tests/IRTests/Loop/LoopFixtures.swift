@@ -9,7 +9,7 @@ enum LoopFixtures {
 
   static let names = [
     "early_stop", "gated_roll", "int8_dot", "inverted_residual_banded", "parallel_rows", "product_14x2", "ragged",
-    "top_k_streamed",
+    "top_k_streamed", "value_functions",
   ]
 
   static func text(_ name: String) throws -> String {

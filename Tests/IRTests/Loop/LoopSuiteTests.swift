@@ -11,6 +11,7 @@ import Testing
     #expect(again.text == program.text)
     #expect(again.entry == program.entry)
     #expect(again.functions == program.functions)
+    #expect(again.valueFunctions == program.valueFunctions)
     #expect(again.buffers == program.buffers)
     try program.verify(target: LoopFixtures.target())
   }
@@ -52,6 +53,22 @@ import Testing
         }
         expected.append(min(max(sum + bias[n], 0), 6) + residual[p * 64 + n])
       }
+    }
+    #expect(outputs["y"] == expected.bytes)
+  }
+
+  @Test func valueFunctions() throws {
+    var numbers = TestNumbers(8)
+    let x = numbers.floats(48).map { 5 * $0 }
+    let outputs = try run("value_functions", ["x": x.bytes])
+    let expected = x.indices.map { (i: Int) -> Float in
+      let v: Float =
+        if i < 32 {
+          x[i] * (min(max(x[i] + 3, 0), 6) * 0x1.555556p-3)
+        } else {
+          x[i] < 0 ? x[i] : x[32 + 47 - i]
+        }
+      return abs(v) > 1 ? v / 2 : v
     }
     #expect(outputs["y"] == expected.bytes)
   }

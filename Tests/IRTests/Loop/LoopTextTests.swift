@@ -9,6 +9,13 @@ import Testing
       buffer input x: f32[16] align 4
       buffer arena n: i32[8] range -3..7
       buffer output y: f32[16]
+      value constant(): maskx4 {
+        return not(m)
+      }
+      value g_f32x8(value: f32x8, b: maskx8): f32x8 {
+        let let_: f32x8 = apply g(value, b)
+        return apply constant()
+      }
       func f(i: index -1..3, a: in f32[4], b: inout i32[8] range -3..7) {
         prefetch a[max(i, 0)]
       }
@@ -52,6 +59,7 @@ import Testing
     let text = program.text
     let again = try LoopProgram(parsing: text, file: "b.vil")
     #expect(again.entry == program.entry)
+    #expect(again.valueFunctions == program.valueFunctions)
     #expect(again.functions == program.functions)
     #expect(again.buffers == program.buffers)
     #expect(again.text == text)
@@ -75,6 +83,9 @@ import Testing
     ("program p { entry { for i in 0 .. 4 { } } }", "a.vil:1:32: found '..', expected '..<'"),
     ("program p {\n  buffer heap x: f32[4]\n entry { } }", "a.vil:2:10: found 'heap', expected a buffer's class"),
     ("program p { entry { x[0] = ad(a, b) } }", "a.vil:1:28: no operation is called ad"),
+    ("program p { value f() f32 { return a } entry { } }", "a.vil:1:23: found 'f32', expected ':'"),
+    ("program p { value f(): f32 { store y[0] = a } }", "a.vil:1:30: found 'store', expected 'let' or 'return'"),
+    ("program p { value f(a: f31): f32 { return a } }", "a.vil:1:24: found 'f31', expected a type"),
     ("program p { entry { a = add(b) } }", "a.vil:1:25: add takes 2 operands, found 1"),
     ("program p { entry { if i < 2 or j < 3 { } } }", "a.vil:1:30: found 'or', expected 'and' or '{'"),
     ("program p { entry { store y[i * j] = a } }", "a.vil:1:33: an index is multiplied by an integer, found 'j'"),
@@ -84,7 +95,7 @@ import Testing
     ("program p { entry { a = const f32 ? } }", "a.vil:1:35: '?' begins no word"),
     ("program p { entry { ", "a.vil:1:21: found the end of the file, expected a statement or '}'"),
     ("program p { entry { } } more", "a.vil:1:25: found 'more', expected the end of the file"),
-    ("program p { // nothing\n}", "a.vil:2:1: found '}', expected 'buffer', 'func' or 'entry'"),
+    ("program p { // nothing\n}", "a.vil:2:1: found '}', expected 'buffer', 'value', 'func' or 'entry'"),
     ("program p { entry { for i in 0 ..< n while a { } } }", "a.vil:1:30: a loop with 'while' runs from 0"),
     ("program p { entry { store y[99999999999999999999] = a } }", "a.vil:1:29: 99999999999999999999 is not"),
   ])

@@ -49,6 +49,52 @@ import Testing
     Case(
       what: "a missing guard", entry: "for i in 0 ..< 12 { if i >= 1 { store y[i] = load f32 x[i - 2] } }",
       message: "loads x[i - 2]"),
+    Case(
+      what: "a value function that loads", entry: "",
+      functions: "value f(): f32 { let a: f32 = const f32 0 return add(a, load f32 x[0]) }",
+      message: "value f: a value function touches no memory, and this one reads x"),
+    Case(
+      what: "a value function that gathers in a let", entry: "",
+      functions: "value f(i: i32): f32 { let a: f32 = gather f32 x[i] return a }",
+      message: "a value function touches no memory"),
+    Case(
+      what: "a value function that applies itself", entry: "",
+      functions: "value f(a: f32): f32 { return apply f(a) }",
+      message: "no value function is called f here; each applies those above it"),
+    Case(
+      what: "a value function that applies one below", entry: "",
+      functions: "value f(): f32 { return apply g() } value g(): f32 { return const f32 0 }",
+      message: "no value function is called g here"),
+    Case(
+      what: "an unknown value function", entry: "store y[0] = apply g()",
+      functions: "value f(): f32 { return const f32 0 }", message: "no value function is called g here"),
+    Case(
+      what: "an operand of the wrong type", entry: "store y[0] = apply f(const f32x8 0)",
+      functions: "value f(a: f32): f32 { return a }", message: "f takes f32, found f32x8"),
+    Case(
+      what: "an operand too few", entry: "store y[0] = apply f(const f32 0)",
+      functions: "value f(a: f32, b: f32): f32 { return a }", message: "f takes f32, f32, found f32"),
+    Case(
+      what: "a result of the wrong type", entry: "", functions: "value f(a: f32): f32x8 { return a }",
+      message: "the result is a f32x8, the value is a f32"),
+    Case(
+      what: "a value function's name for a buffer", entry: "", functions: "value y(a: f32): f32 { return a }",
+      message: "y is declared twice"),
+    Case(
+      what: "a parameter twice", entry: "", functions: "value f(a: f32, a: f32): f32 { return a }",
+      message: "parameter a is declared twice"),
+    Case(
+      what: "a let that a parameter has the name of", entry: "",
+      functions: "value f(a: f32): f32 { let a: f32 = const f32 0 return a }", message: "a is already a name here"),
+    Case(
+      what: "a name from the caller", entry: "let v: f32 = const f32 0 store y[0] = apply f()",
+      functions: "value f(): f32 { return v }", message: "v stands where a value is needed"),
+    Case(
+      what: "a shift that an operand may make too long", entry: "",
+      functions: "value f(a: i32): i32 { return shl(const i32 1, a) }", message: "shifts by"),
+    Case(
+      what: "an index out of a value function", entry: "store y[0] = gather f32 x[apply f()]",
+      functions: "value f(): i32 { return const i32 3 }", message: "gathers from x at"),
     Case(what: "prefetch outside", entry: "prefetch w[8]", message: "prefetches w[8]"),
     Case(what: "writing weights", entry: "store w[0] = const f32 0", message: "w is read only"),
     Case(what: "writing the input", entry: "store x[0] = const f32 0", message: "x is read only"),
