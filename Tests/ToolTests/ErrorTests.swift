@@ -5,7 +5,7 @@ import Testing
 
 /// What a user reads when something is wrong: one line that says it, the details below, exit status 1, and nothing left
 /// behind.
-@Suite struct ErrorTests {
+@Suite(.serialized) struct ErrorTests {
   /// The first line of a failed command.
   private func message(_ arguments: String..., status: Int32 = 1) async throws -> String {
     let outcome = try await Tool.run(Tool.path, arguments)
@@ -103,19 +103,12 @@ import Testing
   }
 
   /// Whether this machine lets a test mount a disk of its own.
-  static let canMount = FileManager.default.isExecutableFile(atPath: "/usr/bin/unshare") && mounts()
-
-  private static func mounts() -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-    process.arguments = ["-Urm", "sh", "-c", "mount -t tmpfs -o size=16k none /mnt"]
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+  private static func canMount() async -> Bool {
+    let words = ["-Urm", "sh", "-c", "mount -t tmpfs -o size=16k none /mnt"]
+    return (try? await Tool.run("/usr/bin/unshare", words))?.status == 0
   }
 
-  @Test(.enabled(if: canMount, "needs user namespaces")) func fullDisk() async throws {
+  @Test(.enabled("needs user namespaces") { await canMount() }) func fullDisk() async throws {
     let script = """
       mount -t tmpfs -o size=16k none /mnt || exit 99
       "$0" compile "$1" -o /mnt/out --weights synthetic

@@ -5,7 +5,7 @@ import IR
 import Testing
 
 /// Whether what the tool compiles computes the right thing, seen from outside.
-@Suite struct ResultTests {
+@Suite(.serialized) struct ResultTests {
   /// Targets that this machine runs or emulates.
   static let targets = Target.all.map(\.name).filter { name in
     let features = Target.machineFeatures()
