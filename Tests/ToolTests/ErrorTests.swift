@@ -26,7 +26,7 @@ import Testing
   @Test func unknownTarget() async throws {
     let outcome = try await Tool.run("compile", tiny, "-o", "/tmp/never", "--target", "avx51")
     #expect(outcome.status == 1)
-    #expect(outcome.firstError == "vigc: error: no target is called avx51 (did you mean avx2 or avx512?)")
+    #expect(outcome.firstError == "vigc: error: no target is called avx51 (did you mean avx512 or avx2?)")
     #expect(outcome.errors.contains("\n  targets: scalar, avx2, avx512, native\n"))
     #expect(!FileManager.default.fileExists(atPath: "/tmp/never"))
   }
@@ -37,7 +37,7 @@ import Testing
         == "vigc: error: no pass is called 'fold-scales'; did you mean fold-scale?")
     #expect(
       try await message("opt", tiny, "--passes", "fold-constants,form-product")
-        == "vigc: error: no pass is called 'form-product'; did you mean form-products, form-pools?")
+        == "vigc: error: no pass is called 'form-product'; did you mean form-products?")
   }
 
   @Test func specWithATypo() async throws {
@@ -47,7 +47,7 @@ import Testing
       try text.replacing("expansion: 4}\n      - {kind: conv", with: "expnsion: 4}\n      - {kind: conv")
         .write(toFile: path, atomically: true, encoding: .utf8)
       let line = try await message("compile", path, "-o", "\(folder)/out")
-      #expect(line.hasPrefix("vigc: error: \(path):23:"), "\(line)")
+      #expect(line.hasPrefix("vigc: error: \(path):22:35: unknown key "), "\(line)")
       #expect(line.contains("'expnsion'") && line.contains("expansion"), "\(line)")
       #expect(try names(in: folder) == ["typo.yaml"])
     }
@@ -157,7 +157,7 @@ import Testing
         .contains("'2000' is not a whole number from 1 to 1024"))
   }
 
-  @Test(arguments: ["224", "0x5", "axb", "3x4x5", "-1x4", ""])
+  @Test(arguments: ["224", "0x5", "axb", "3x4x5", "1 x4", ""])
   func wrongSize(_ size: String) async throws {
     #expect(
       try await message("inspect", tiny, "--stage", "parsed", "--input-size", size, status: 64)
