@@ -5,6 +5,8 @@ import Testing
 @Suite struct GeneratedTests {
   static let targets = ["scalar", "avx2"]
 
+  private static let cure = "run VIGC_BLESS=1 Scripts/test --filter GeneratedTests and look at the difference"
+
   static let spec = packageRoot.appendingPathComponent("examples/firmware/pocket.yaml").path
 
   @Test(arguments: targets) func checkedInOutputIsFresh(_ target: String) async throws {
@@ -17,11 +19,10 @@ import Testing
       let written = try names(in: folder).filter { !$0.hasSuffix(".weights") }
       if ProcessInfo.processInfo.environment["VIGC_BLESS"] == "1" { try bless(written, from: folder, to: kept) }
       let files = try names(in: kept)
-      #expect(files == written, "\(kept) is stale; run VIGC_BLESS=1 Scripts/test --filter GeneratedTests")
+      #expect(files == written, "\(kept) is stale; \(Self.cure)")
       for file in files where written.contains(file) {
         let same = try bytes("\(kept)/\(file)") == bytes("\(folder)/\(file)")
-        #expect(
-          same, "\(kept)/\(file) is stale; run VIGC_BLESS=1 Scripts/test --filter GeneratedTests, and look at the difference")
+        #expect(same, "\(kept)/\(file) is stale; \(Self.cure)")
       }
     }
   }

@@ -23,6 +23,35 @@
 #define pocket_SEED UINT64_C(0xadb96b814b9a9e68)
 #define pocket_ID UINT64_C(0x2f72a17c45b7abef)
 
+/* Kernels apply these to every register of a tile: a call there would spill the others. */
+#if defined(__GNUC__)
+#define VIGC_INLINE static inline __attribute__((always_inline))
+#else
+#define VIGC_INLINE static inline
+#endif
+
+VIGC_INLINE __m256 gelu_f32x8(__m256 x)
+{
+  const __m256 t = _mm256_fmadd_ps(x, x, _mm256_set1_ps(-7.5f));
+  const __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t,
+      _mm256_set1_ps(-0x1.951adp-48f));
+  const __m256 p_1 = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0x1.b62e88p-43f));
+  const __m256 p_2 = _mm256_fmadd_ps(p_1, t, _mm256_set1_ps(-0x1.37e9b6p-38f));
+  const __m256 p_3 = _mm256_fmadd_ps(p_2, t, _mm256_set1_ps(0x1.7b36cp-34f));
+  const __m256 p_4 = _mm256_fmadd_ps(p_3, t, _mm256_set1_ps(-0x1.bfc8aap-30f));
+  const __m256 p_5 = _mm256_fmadd_ps(p_4, t, _mm256_set1_ps(0x1.f0a216p-26f));
+  const __m256 p_6 = _mm256_fmadd_ps(p_5, t, _mm256_set1_ps(-0x1.ee27d4p-22f));
+  const __m256 p_7 = _mm256_fmadd_ps(p_6, t, _mm256_set1_ps(0x1.b773f2p-18f));
+  const __m256 p_8 = _mm256_fmadd_ps(p_7, t, _mm256_set1_ps(-0x1.6060fep-14f));
+  const __m256 p_9 = _mm256_fmadd_ps(p_8, t, _mm256_set1_ps(0x1.03b474p-10f));
+  const __m256 p_10 = _mm256_fmadd_ps(p_9, t, _mm256_set1_ps(-0x1.77e22p-7f));
+  const __m256 p_11 = _mm256_fmadd_ps(p_10, t, _mm256_set1_ps(0x1.739ae4p-3f));
+  const __m256 phi = _mm256_fmadd_ps(x, p_11, _mm256_set1_ps(0.5f));
+  const __m256 gelu = _mm256_mul_ps(x, _mm256_min_ps(_mm256_max_ps(phi, _mm256_setzero_ps()),
+      _mm256_set1_ps(1.0f)));
+  return gelu;
+}
+
 static void convolution_8x1_3x3s2_w16_k3_n8_relu_h12(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
@@ -1599,222 +1628,18 @@ static void pointwise_12x1_p48_k8_k8_n8_gelu(
       const __m256 x_11_1 = _mm256_broadcast_ss(input_1 + tile * 96 + k_1 + 88);
       acc_11_0 = _mm256_fmadd_ps(x_11_1, w_0_1, acc_11_0);
     }
-    const __m256 t = _mm256_fmadd_ps(acc_0_0, acc_0_0, _mm256_set1_ps(-7.5f));
-    const __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_1 = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_2 = _mm256_fmadd_ps(p_1, t, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_3 = _mm256_fmadd_ps(p_2, t, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_4 = _mm256_fmadd_ps(p_3, t, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_5 = _mm256_fmadd_ps(p_4, t, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_6 = _mm256_fmadd_ps(p_5, t, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_7 = _mm256_fmadd_ps(p_6, t, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_8 = _mm256_fmadd_ps(p_7, t, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_9 = _mm256_fmadd_ps(p_8, t, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_10 = _mm256_fmadd_ps(p_9, t, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_11 = _mm256_fmadd_ps(p_10, t, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi = _mm256_fmadd_ps(acc_0_0, p_11, _mm256_set1_ps(0.5f));
-    const __m256 gelu = _mm256_mul_ps(acc_0_0, _mm256_min_ps(_mm256_max_ps(phi,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192, gelu);
-    const __m256 t_1 = _mm256_fmadd_ps(acc_1_0, acc_1_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_12 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_1,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_13 = _mm256_fmadd_ps(p_12, t_1, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_14 = _mm256_fmadd_ps(p_13, t_1, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_15 = _mm256_fmadd_ps(p_14, t_1, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_16 = _mm256_fmadd_ps(p_15, t_1, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_17 = _mm256_fmadd_ps(p_16, t_1, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_18 = _mm256_fmadd_ps(p_17, t_1, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_19 = _mm256_fmadd_ps(p_18, t_1, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_20 = _mm256_fmadd_ps(p_19, t_1, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_21 = _mm256_fmadd_ps(p_20, t_1, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_22 = _mm256_fmadd_ps(p_21, t_1, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_23 = _mm256_fmadd_ps(p_22, t_1, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_1 = _mm256_fmadd_ps(acc_1_0, p_23, _mm256_set1_ps(0.5f));
-    const __m256 gelu_1 = _mm256_mul_ps(acc_1_0, _mm256_min_ps(_mm256_max_ps(phi_1,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 16, gelu_1);
-    const __m256 t_2 = _mm256_fmadd_ps(acc_2_0, acc_2_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_24 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_2,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_25 = _mm256_fmadd_ps(p_24, t_2, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_26 = _mm256_fmadd_ps(p_25, t_2, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_27 = _mm256_fmadd_ps(p_26, t_2, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_28 = _mm256_fmadd_ps(p_27, t_2, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_29 = _mm256_fmadd_ps(p_28, t_2, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_30 = _mm256_fmadd_ps(p_29, t_2, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_31 = _mm256_fmadd_ps(p_30, t_2, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_32 = _mm256_fmadd_ps(p_31, t_2, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_33 = _mm256_fmadd_ps(p_32, t_2, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_34 = _mm256_fmadd_ps(p_33, t_2, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_35 = _mm256_fmadd_ps(p_34, t_2, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_2 = _mm256_fmadd_ps(acc_2_0, p_35, _mm256_set1_ps(0.5f));
-    const __m256 gelu_2 = _mm256_mul_ps(acc_2_0, _mm256_min_ps(_mm256_max_ps(phi_2,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 32, gelu_2);
-    const __m256 t_3 = _mm256_fmadd_ps(acc_3_0, acc_3_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_36 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_3,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_37 = _mm256_fmadd_ps(p_36, t_3, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_38 = _mm256_fmadd_ps(p_37, t_3, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_39 = _mm256_fmadd_ps(p_38, t_3, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_40 = _mm256_fmadd_ps(p_39, t_3, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_41 = _mm256_fmadd_ps(p_40, t_3, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_42 = _mm256_fmadd_ps(p_41, t_3, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_43 = _mm256_fmadd_ps(p_42, t_3, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_44 = _mm256_fmadd_ps(p_43, t_3, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_45 = _mm256_fmadd_ps(p_44, t_3, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_46 = _mm256_fmadd_ps(p_45, t_3, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_47 = _mm256_fmadd_ps(p_46, t_3, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_3 = _mm256_fmadd_ps(acc_3_0, p_47, _mm256_set1_ps(0.5f));
-    const __m256 gelu_3 = _mm256_mul_ps(acc_3_0, _mm256_min_ps(_mm256_max_ps(phi_3,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 48, gelu_3);
-    const __m256 t_4 = _mm256_fmadd_ps(acc_4_0, acc_4_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_48 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_4,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_49 = _mm256_fmadd_ps(p_48, t_4, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_50 = _mm256_fmadd_ps(p_49, t_4, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_51 = _mm256_fmadd_ps(p_50, t_4, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_52 = _mm256_fmadd_ps(p_51, t_4, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_53 = _mm256_fmadd_ps(p_52, t_4, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_54 = _mm256_fmadd_ps(p_53, t_4, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_55 = _mm256_fmadd_ps(p_54, t_4, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_56 = _mm256_fmadd_ps(p_55, t_4, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_57 = _mm256_fmadd_ps(p_56, t_4, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_58 = _mm256_fmadd_ps(p_57, t_4, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_59 = _mm256_fmadd_ps(p_58, t_4, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_4 = _mm256_fmadd_ps(acc_4_0, p_59, _mm256_set1_ps(0.5f));
-    const __m256 gelu_4 = _mm256_mul_ps(acc_4_0, _mm256_min_ps(_mm256_max_ps(phi_4,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 64, gelu_4);
-    const __m256 t_5 = _mm256_fmadd_ps(acc_5_0, acc_5_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_60 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_5,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_61 = _mm256_fmadd_ps(p_60, t_5, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_62 = _mm256_fmadd_ps(p_61, t_5, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_63 = _mm256_fmadd_ps(p_62, t_5, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_64 = _mm256_fmadd_ps(p_63, t_5, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_65 = _mm256_fmadd_ps(p_64, t_5, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_66 = _mm256_fmadd_ps(p_65, t_5, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_67 = _mm256_fmadd_ps(p_66, t_5, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_68 = _mm256_fmadd_ps(p_67, t_5, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_69 = _mm256_fmadd_ps(p_68, t_5, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_70 = _mm256_fmadd_ps(p_69, t_5, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_71 = _mm256_fmadd_ps(p_70, t_5, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_5 = _mm256_fmadd_ps(acc_5_0, p_71, _mm256_set1_ps(0.5f));
-    const __m256 gelu_5 = _mm256_mul_ps(acc_5_0, _mm256_min_ps(_mm256_max_ps(phi_5,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 80, gelu_5);
-    const __m256 t_6 = _mm256_fmadd_ps(acc_6_0, acc_6_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_72 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_6,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_73 = _mm256_fmadd_ps(p_72, t_6, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_74 = _mm256_fmadd_ps(p_73, t_6, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_75 = _mm256_fmadd_ps(p_74, t_6, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_76 = _mm256_fmadd_ps(p_75, t_6, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_77 = _mm256_fmadd_ps(p_76, t_6, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_78 = _mm256_fmadd_ps(p_77, t_6, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_79 = _mm256_fmadd_ps(p_78, t_6, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_80 = _mm256_fmadd_ps(p_79, t_6, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_81 = _mm256_fmadd_ps(p_80, t_6, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_82 = _mm256_fmadd_ps(p_81, t_6, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_83 = _mm256_fmadd_ps(p_82, t_6, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_6 = _mm256_fmadd_ps(acc_6_0, p_83, _mm256_set1_ps(0.5f));
-    const __m256 gelu_6 = _mm256_mul_ps(acc_6_0, _mm256_min_ps(_mm256_max_ps(phi_6,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 96, gelu_6);
-    const __m256 t_7 = _mm256_fmadd_ps(acc_7_0, acc_7_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_84 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_7,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_85 = _mm256_fmadd_ps(p_84, t_7, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_86 = _mm256_fmadd_ps(p_85, t_7, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_87 = _mm256_fmadd_ps(p_86, t_7, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_88 = _mm256_fmadd_ps(p_87, t_7, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_89 = _mm256_fmadd_ps(p_88, t_7, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_90 = _mm256_fmadd_ps(p_89, t_7, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_91 = _mm256_fmadd_ps(p_90, t_7, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_92 = _mm256_fmadd_ps(p_91, t_7, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_93 = _mm256_fmadd_ps(p_92, t_7, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_94 = _mm256_fmadd_ps(p_93, t_7, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_95 = _mm256_fmadd_ps(p_94, t_7, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_7 = _mm256_fmadd_ps(acc_7_0, p_95, _mm256_set1_ps(0.5f));
-    const __m256 gelu_7 = _mm256_mul_ps(acc_7_0, _mm256_min_ps(_mm256_max_ps(phi_7,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 112, gelu_7);
-    const __m256 t_8 = _mm256_fmadd_ps(acc_8_0, acc_8_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_96 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_8,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_97 = _mm256_fmadd_ps(p_96, t_8, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_98 = _mm256_fmadd_ps(p_97, t_8, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_99 = _mm256_fmadd_ps(p_98, t_8, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_100 = _mm256_fmadd_ps(p_99, t_8, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_101 = _mm256_fmadd_ps(p_100, t_8, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_102 = _mm256_fmadd_ps(p_101, t_8, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_103 = _mm256_fmadd_ps(p_102, t_8, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_104 = _mm256_fmadd_ps(p_103, t_8, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_105 = _mm256_fmadd_ps(p_104, t_8, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_106 = _mm256_fmadd_ps(p_105, t_8, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_107 = _mm256_fmadd_ps(p_106, t_8, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_8 = _mm256_fmadd_ps(acc_8_0, p_107, _mm256_set1_ps(0.5f));
-    const __m256 gelu_8 = _mm256_mul_ps(acc_8_0, _mm256_min_ps(_mm256_max_ps(phi_8,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 128, gelu_8);
-    const __m256 t_9 = _mm256_fmadd_ps(acc_9_0, acc_9_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_108 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_9,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_109 = _mm256_fmadd_ps(p_108, t_9, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_110 = _mm256_fmadd_ps(p_109, t_9, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_111 = _mm256_fmadd_ps(p_110, t_9, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_112 = _mm256_fmadd_ps(p_111, t_9, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_113 = _mm256_fmadd_ps(p_112, t_9, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_114 = _mm256_fmadd_ps(p_113, t_9, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_115 = _mm256_fmadd_ps(p_114, t_9, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_116 = _mm256_fmadd_ps(p_115, t_9, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_117 = _mm256_fmadd_ps(p_116, t_9, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_118 = _mm256_fmadd_ps(p_117, t_9, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_119 = _mm256_fmadd_ps(p_118, t_9, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_9 = _mm256_fmadd_ps(acc_9_0, p_119, _mm256_set1_ps(0.5f));
-    const __m256 gelu_9 = _mm256_mul_ps(acc_9_0, _mm256_min_ps(_mm256_max_ps(phi_9,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 144, gelu_9);
-    const __m256 t_10 = _mm256_fmadd_ps(acc_10_0, acc_10_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_120 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_10,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_121 = _mm256_fmadd_ps(p_120, t_10, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_122 = _mm256_fmadd_ps(p_121, t_10, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_123 = _mm256_fmadd_ps(p_122, t_10, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_124 = _mm256_fmadd_ps(p_123, t_10, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_125 = _mm256_fmadd_ps(p_124, t_10, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_126 = _mm256_fmadd_ps(p_125, t_10, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_127 = _mm256_fmadd_ps(p_126, t_10, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_128 = _mm256_fmadd_ps(p_127, t_10, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_129 = _mm256_fmadd_ps(p_128, t_10, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_130 = _mm256_fmadd_ps(p_129, t_10, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_131 = _mm256_fmadd_ps(p_130, t_10, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_10 = _mm256_fmadd_ps(acc_10_0, p_131, _mm256_set1_ps(0.5f));
-    const __m256 gelu_10 = _mm256_mul_ps(acc_10_0, _mm256_min_ps(_mm256_max_ps(phi_10,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 160, gelu_10);
-    const __m256 t_11 = _mm256_fmadd_ps(acc_11_0, acc_11_0, _mm256_set1_ps(-7.5f));
-    const __m256 p_132 = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t_11,
-        _mm256_set1_ps(-0x1.951adp-48f));
-    const __m256 p_133 = _mm256_fmadd_ps(p_132, t_11, _mm256_set1_ps(0x1.b62e88p-43f));
-    const __m256 p_134 = _mm256_fmadd_ps(p_133, t_11, _mm256_set1_ps(-0x1.37e9b6p-38f));
-    const __m256 p_135 = _mm256_fmadd_ps(p_134, t_11, _mm256_set1_ps(0x1.7b36cp-34f));
-    const __m256 p_136 = _mm256_fmadd_ps(p_135, t_11, _mm256_set1_ps(-0x1.bfc8aap-30f));
-    const __m256 p_137 = _mm256_fmadd_ps(p_136, t_11, _mm256_set1_ps(0x1.f0a216p-26f));
-    const __m256 p_138 = _mm256_fmadd_ps(p_137, t_11, _mm256_set1_ps(-0x1.ee27d4p-22f));
-    const __m256 p_139 = _mm256_fmadd_ps(p_138, t_11, _mm256_set1_ps(0x1.b773f2p-18f));
-    const __m256 p_140 = _mm256_fmadd_ps(p_139, t_11, _mm256_set1_ps(-0x1.6060fep-14f));
-    const __m256 p_141 = _mm256_fmadd_ps(p_140, t_11, _mm256_set1_ps(0x1.03b474p-10f));
-    const __m256 p_142 = _mm256_fmadd_ps(p_141, t_11, _mm256_set1_ps(-0x1.77e22p-7f));
-    const __m256 p_143 = _mm256_fmadd_ps(p_142, t_11, _mm256_set1_ps(0x1.739ae4p-3f));
-    const __m256 phi_11 = _mm256_fmadd_ps(acc_11_0, p_143, _mm256_set1_ps(0.5f));
-    const __m256 gelu_11 = _mm256_mul_ps(acc_11_0, _mm256_min_ps(_mm256_max_ps(phi_11,
-        _mm256_setzero_ps()), _mm256_set1_ps(1.0f)));
-    _mm256_storeu_ps(output + tile * 192 + 176, gelu_11);
+    _mm256_storeu_ps(output + tile * 192, gelu_f32x8(acc_0_0));
+    _mm256_storeu_ps(output + tile * 192 + 16, gelu_f32x8(acc_1_0));
+    _mm256_storeu_ps(output + tile * 192 + 32, gelu_f32x8(acc_2_0));
+    _mm256_storeu_ps(output + tile * 192 + 48, gelu_f32x8(acc_3_0));
+    _mm256_storeu_ps(output + tile * 192 + 64, gelu_f32x8(acc_4_0));
+    _mm256_storeu_ps(output + tile * 192 + 80, gelu_f32x8(acc_5_0));
+    _mm256_storeu_ps(output + tile * 192 + 96, gelu_f32x8(acc_6_0));
+    _mm256_storeu_ps(output + tile * 192 + 112, gelu_f32x8(acc_7_0));
+    _mm256_storeu_ps(output + tile * 192 + 128, gelu_f32x8(acc_8_0));
+    _mm256_storeu_ps(output + tile * 192 + 144, gelu_f32x8(acc_9_0));
+    _mm256_storeu_ps(output + tile * 192 + 160, gelu_f32x8(acc_10_0));
+    _mm256_storeu_ps(output + tile * 192 + 176, gelu_f32x8(acc_11_0));
   }
 }
 
@@ -1909,24 +1734,7 @@ static void pointwise_1x1_p1_k8_n8_gelu(
     const __m256 x_0 = _mm256_broadcast_ss(input_0 + k);
     acc_0_0 = _mm256_fmadd_ps(x_0, w_0, acc_0_0);
   }
-  const __m256 t = _mm256_fmadd_ps(acc_0_0, acc_0_0, _mm256_set1_ps(-7.5f));
-  const __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t,
-      _mm256_set1_ps(-0x1.951adp-48f));
-  const __m256 p_1 = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0x1.b62e88p-43f));
-  const __m256 p_2 = _mm256_fmadd_ps(p_1, t, _mm256_set1_ps(-0x1.37e9b6p-38f));
-  const __m256 p_3 = _mm256_fmadd_ps(p_2, t, _mm256_set1_ps(0x1.7b36cp-34f));
-  const __m256 p_4 = _mm256_fmadd_ps(p_3, t, _mm256_set1_ps(-0x1.bfc8aap-30f));
-  const __m256 p_5 = _mm256_fmadd_ps(p_4, t, _mm256_set1_ps(0x1.f0a216p-26f));
-  const __m256 p_6 = _mm256_fmadd_ps(p_5, t, _mm256_set1_ps(-0x1.ee27d4p-22f));
-  const __m256 p_7 = _mm256_fmadd_ps(p_6, t, _mm256_set1_ps(0x1.b773f2p-18f));
-  const __m256 p_8 = _mm256_fmadd_ps(p_7, t, _mm256_set1_ps(-0x1.6060fep-14f));
-  const __m256 p_9 = _mm256_fmadd_ps(p_8, t, _mm256_set1_ps(0x1.03b474p-10f));
-  const __m256 p_10 = _mm256_fmadd_ps(p_9, t, _mm256_set1_ps(-0x1.77e22p-7f));
-  const __m256 p_11 = _mm256_fmadd_ps(p_10, t, _mm256_set1_ps(0x1.739ae4p-3f));
-  const __m256 phi = _mm256_fmadd_ps(acc_0_0, p_11, _mm256_set1_ps(0.5f));
-  const __m256 gelu = _mm256_mul_ps(acc_0_0, _mm256_min_ps(_mm256_max_ps(phi, _mm256_setzero_ps()),
-      _mm256_set1_ps(1.0f)));
-  _mm256_storeu_ps(output, gelu);
+  _mm256_storeu_ps(output, gelu_f32x8(acc_0_0));
 }
 
 static void pointwise_1x1_p1_k16_n5(

@@ -21,14 +21,41 @@
 #define pocket_SEED UINT64_C(0x411c38419a21a84f)
 #define pocket_ID UINT64_C(0x4edd6b567e002dc9)
 
+static inline float vigc_min_f32(float a, float b)
+{
+  return a < b ? a : b;
+}
+
 static inline float vigc_max_f32(float a, float b)
 {
   return a > b ? a : b;
 }
 
-static inline float vigc_min_f32(float a, float b)
+/* Kernels apply these to every register of a tile: a call there would spill the others. */
+#if defined(__GNUC__)
+#define VIGC_INLINE static inline __attribute__((always_inline))
+#else
+#define VIGC_INLINE static inline
+#endif
+
+VIGC_INLINE float gelu_f32(float x)
 {
-  return a < b ? a : b;
+  const float t = x * x + -7.5f;
+  const float p = 0x1.52b16ap-54f * t + -0x1.951adp-48f;
+  const float p_1 = p * t + 0x1.b62e88p-43f;
+  const float p_2 = p_1 * t + -0x1.37e9b6p-38f;
+  const float p_3 = p_2 * t + 0x1.7b36cp-34f;
+  const float p_4 = p_3 * t + -0x1.bfc8aap-30f;
+  const float p_5 = p_4 * t + 0x1.f0a216p-26f;
+  const float p_6 = p_5 * t + -0x1.ee27d4p-22f;
+  const float p_7 = p_6 * t + 0x1.b773f2p-18f;
+  const float p_8 = p_7 * t + -0x1.6060fep-14f;
+  const float p_9 = p_8 * t + 0x1.03b474p-10f;
+  const float p_10 = p_9 * t + -0x1.77e22p-7f;
+  const float p_11 = p_10 * t + 0x1.739ae4p-3f;
+  const float phi = x * p_11 + 0.5f;
+  const float gelu = x * vigc_min_f32(vigc_max_f32(phi, 0.0f), 1.0f);
+  return gelu;
 }
 
 static void convolution_6x2_3x3s2_w16_k3_n2_relu_h12(
@@ -1878,198 +1905,18 @@ static void pointwise_6x2_p48_k8_k8_n4_gelu(
         acc_5_0 = x_5_1 * w_0_1 + acc_5_0;
         acc_5_1 = x_5_1 * w_1_1 + acc_5_1;
       }
-      const float t = acc_0_0 * acc_0_0 + -7.5f;
-      const float p = 0x1.52b16ap-54f * t + -0x1.951adp-48f;
-      const float p_1 = p * t + 0x1.b62e88p-43f;
-      const float p_2 = p_1 * t + -0x1.37e9b6p-38f;
-      const float p_3 = p_2 * t + 0x1.7b36cp-34f;
-      const float p_4 = p_3 * t + -0x1.bfc8aap-30f;
-      const float p_5 = p_4 * t + 0x1.f0a216p-26f;
-      const float p_6 = p_5 * t + -0x1.ee27d4p-22f;
-      const float p_7 = p_6 * t + 0x1.b773f2p-18f;
-      const float p_8 = p_7 * t + -0x1.6060fep-14f;
-      const float p_9 = p_8 * t + 0x1.03b474p-10f;
-      const float p_10 = p_9 * t + -0x1.77e22p-7f;
-      const float p_11 = p_10 * t + 0x1.739ae4p-3f;
-      const float phi = acc_0_0 * p_11 + 0.5f;
-      const float gelu = acc_0_0 * vigc_min_f32(vigc_max_f32(phi, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2] = gelu;
-      const float t_1 = acc_0_1 * acc_0_1 + -7.5f;
-      const float p_12 = 0x1.52b16ap-54f * t_1 + -0x1.951adp-48f;
-      const float p_13 = p_12 * t_1 + 0x1.b62e88p-43f;
-      const float p_14 = p_13 * t_1 + -0x1.37e9b6p-38f;
-      const float p_15 = p_14 * t_1 + 0x1.7b36cp-34f;
-      const float p_16 = p_15 * t_1 + -0x1.bfc8aap-30f;
-      const float p_17 = p_16 * t_1 + 0x1.f0a216p-26f;
-      const float p_18 = p_17 * t_1 + -0x1.ee27d4p-22f;
-      const float p_19 = p_18 * t_1 + 0x1.b773f2p-18f;
-      const float p_20 = p_19 * t_1 + -0x1.6060fep-14f;
-      const float p_21 = p_20 * t_1 + 0x1.03b474p-10f;
-      const float p_22 = p_21 * t_1 + -0x1.77e22p-7f;
-      const float p_23 = p_22 * t_1 + 0x1.739ae4p-3f;
-      const float phi_1 = acc_0_1 * p_23 + 0.5f;
-      const float gelu_1 = acc_0_1 * vigc_min_f32(vigc_max_f32(phi_1, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 1] = gelu_1;
-      const float t_2 = acc_1_0 * acc_1_0 + -7.5f;
-      const float p_24 = 0x1.52b16ap-54f * t_2 + -0x1.951adp-48f;
-      const float p_25 = p_24 * t_2 + 0x1.b62e88p-43f;
-      const float p_26 = p_25 * t_2 + -0x1.37e9b6p-38f;
-      const float p_27 = p_26 * t_2 + 0x1.7b36cp-34f;
-      const float p_28 = p_27 * t_2 + -0x1.bfc8aap-30f;
-      const float p_29 = p_28 * t_2 + 0x1.f0a216p-26f;
-      const float p_30 = p_29 * t_2 + -0x1.ee27d4p-22f;
-      const float p_31 = p_30 * t_2 + 0x1.b773f2p-18f;
-      const float p_32 = p_31 * t_2 + -0x1.6060fep-14f;
-      const float p_33 = p_32 * t_2 + 0x1.03b474p-10f;
-      const float p_34 = p_33 * t_2 + -0x1.77e22p-7f;
-      const float p_35 = p_34 * t_2 + 0x1.739ae4p-3f;
-      const float phi_2 = acc_1_0 * p_35 + 0.5f;
-      const float gelu_2 = acc_1_0 * vigc_min_f32(vigc_max_f32(phi_2, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 16] = gelu_2;
-      const float t_3 = acc_1_1 * acc_1_1 + -7.5f;
-      const float p_36 = 0x1.52b16ap-54f * t_3 + -0x1.951adp-48f;
-      const float p_37 = p_36 * t_3 + 0x1.b62e88p-43f;
-      const float p_38 = p_37 * t_3 + -0x1.37e9b6p-38f;
-      const float p_39 = p_38 * t_3 + 0x1.7b36cp-34f;
-      const float p_40 = p_39 * t_3 + -0x1.bfc8aap-30f;
-      const float p_41 = p_40 * t_3 + 0x1.f0a216p-26f;
-      const float p_42 = p_41 * t_3 + -0x1.ee27d4p-22f;
-      const float p_43 = p_42 * t_3 + 0x1.b773f2p-18f;
-      const float p_44 = p_43 * t_3 + -0x1.6060fep-14f;
-      const float p_45 = p_44 * t_3 + 0x1.03b474p-10f;
-      const float p_46 = p_45 * t_3 + -0x1.77e22p-7f;
-      const float p_47 = p_46 * t_3 + 0x1.739ae4p-3f;
-      const float phi_3 = acc_1_1 * p_47 + 0.5f;
-      const float gelu_3 = acc_1_1 * vigc_min_f32(vigc_max_f32(phi_3, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 17] = gelu_3;
-      const float t_4 = acc_2_0 * acc_2_0 + -7.5f;
-      const float p_48 = 0x1.52b16ap-54f * t_4 + -0x1.951adp-48f;
-      const float p_49 = p_48 * t_4 + 0x1.b62e88p-43f;
-      const float p_50 = p_49 * t_4 + -0x1.37e9b6p-38f;
-      const float p_51 = p_50 * t_4 + 0x1.7b36cp-34f;
-      const float p_52 = p_51 * t_4 + -0x1.bfc8aap-30f;
-      const float p_53 = p_52 * t_4 + 0x1.f0a216p-26f;
-      const float p_54 = p_53 * t_4 + -0x1.ee27d4p-22f;
-      const float p_55 = p_54 * t_4 + 0x1.b773f2p-18f;
-      const float p_56 = p_55 * t_4 + -0x1.6060fep-14f;
-      const float p_57 = p_56 * t_4 + 0x1.03b474p-10f;
-      const float p_58 = p_57 * t_4 + -0x1.77e22p-7f;
-      const float p_59 = p_58 * t_4 + 0x1.739ae4p-3f;
-      const float phi_4 = acc_2_0 * p_59 + 0.5f;
-      const float gelu_4 = acc_2_0 * vigc_min_f32(vigc_max_f32(phi_4, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 32] = gelu_4;
-      const float t_5 = acc_2_1 * acc_2_1 + -7.5f;
-      const float p_60 = 0x1.52b16ap-54f * t_5 + -0x1.951adp-48f;
-      const float p_61 = p_60 * t_5 + 0x1.b62e88p-43f;
-      const float p_62 = p_61 * t_5 + -0x1.37e9b6p-38f;
-      const float p_63 = p_62 * t_5 + 0x1.7b36cp-34f;
-      const float p_64 = p_63 * t_5 + -0x1.bfc8aap-30f;
-      const float p_65 = p_64 * t_5 + 0x1.f0a216p-26f;
-      const float p_66 = p_65 * t_5 + -0x1.ee27d4p-22f;
-      const float p_67 = p_66 * t_5 + 0x1.b773f2p-18f;
-      const float p_68 = p_67 * t_5 + -0x1.6060fep-14f;
-      const float p_69 = p_68 * t_5 + 0x1.03b474p-10f;
-      const float p_70 = p_69 * t_5 + -0x1.77e22p-7f;
-      const float p_71 = p_70 * t_5 + 0x1.739ae4p-3f;
-      const float phi_5 = acc_2_1 * p_71 + 0.5f;
-      const float gelu_5 = acc_2_1 * vigc_min_f32(vigc_max_f32(phi_5, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 33] = gelu_5;
-      const float t_6 = acc_3_0 * acc_3_0 + -7.5f;
-      const float p_72 = 0x1.52b16ap-54f * t_6 + -0x1.951adp-48f;
-      const float p_73 = p_72 * t_6 + 0x1.b62e88p-43f;
-      const float p_74 = p_73 * t_6 + -0x1.37e9b6p-38f;
-      const float p_75 = p_74 * t_6 + 0x1.7b36cp-34f;
-      const float p_76 = p_75 * t_6 + -0x1.bfc8aap-30f;
-      const float p_77 = p_76 * t_6 + 0x1.f0a216p-26f;
-      const float p_78 = p_77 * t_6 + -0x1.ee27d4p-22f;
-      const float p_79 = p_78 * t_6 + 0x1.b773f2p-18f;
-      const float p_80 = p_79 * t_6 + -0x1.6060fep-14f;
-      const float p_81 = p_80 * t_6 + 0x1.03b474p-10f;
-      const float p_82 = p_81 * t_6 + -0x1.77e22p-7f;
-      const float p_83 = p_82 * t_6 + 0x1.739ae4p-3f;
-      const float phi_6 = acc_3_0 * p_83 + 0.5f;
-      const float gelu_6 = acc_3_0 * vigc_min_f32(vigc_max_f32(phi_6, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 48] = gelu_6;
-      const float t_7 = acc_3_1 * acc_3_1 + -7.5f;
-      const float p_84 = 0x1.52b16ap-54f * t_7 + -0x1.951adp-48f;
-      const float p_85 = p_84 * t_7 + 0x1.b62e88p-43f;
-      const float p_86 = p_85 * t_7 + -0x1.37e9b6p-38f;
-      const float p_87 = p_86 * t_7 + 0x1.7b36cp-34f;
-      const float p_88 = p_87 * t_7 + -0x1.bfc8aap-30f;
-      const float p_89 = p_88 * t_7 + 0x1.f0a216p-26f;
-      const float p_90 = p_89 * t_7 + -0x1.ee27d4p-22f;
-      const float p_91 = p_90 * t_7 + 0x1.b773f2p-18f;
-      const float p_92 = p_91 * t_7 + -0x1.6060fep-14f;
-      const float p_93 = p_92 * t_7 + 0x1.03b474p-10f;
-      const float p_94 = p_93 * t_7 + -0x1.77e22p-7f;
-      const float p_95 = p_94 * t_7 + 0x1.739ae4p-3f;
-      const float phi_7 = acc_3_1 * p_95 + 0.5f;
-      const float gelu_7 = acc_3_1 * vigc_min_f32(vigc_max_f32(phi_7, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 49] = gelu_7;
-      const float t_8 = acc_4_0 * acc_4_0 + -7.5f;
-      const float p_96 = 0x1.52b16ap-54f * t_8 + -0x1.951adp-48f;
-      const float p_97 = p_96 * t_8 + 0x1.b62e88p-43f;
-      const float p_98 = p_97 * t_8 + -0x1.37e9b6p-38f;
-      const float p_99 = p_98 * t_8 + 0x1.7b36cp-34f;
-      const float p_100 = p_99 * t_8 + -0x1.bfc8aap-30f;
-      const float p_101 = p_100 * t_8 + 0x1.f0a216p-26f;
-      const float p_102 = p_101 * t_8 + -0x1.ee27d4p-22f;
-      const float p_103 = p_102 * t_8 + 0x1.b773f2p-18f;
-      const float p_104 = p_103 * t_8 + -0x1.6060fep-14f;
-      const float p_105 = p_104 * t_8 + 0x1.03b474p-10f;
-      const float p_106 = p_105 * t_8 + -0x1.77e22p-7f;
-      const float p_107 = p_106 * t_8 + 0x1.739ae4p-3f;
-      const float phi_8 = acc_4_0 * p_107 + 0.5f;
-      const float gelu_8 = acc_4_0 * vigc_min_f32(vigc_max_f32(phi_8, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 64] = gelu_8;
-      const float t_9 = acc_4_1 * acc_4_1 + -7.5f;
-      const float p_108 = 0x1.52b16ap-54f * t_9 + -0x1.951adp-48f;
-      const float p_109 = p_108 * t_9 + 0x1.b62e88p-43f;
-      const float p_110 = p_109 * t_9 + -0x1.37e9b6p-38f;
-      const float p_111 = p_110 * t_9 + 0x1.7b36cp-34f;
-      const float p_112 = p_111 * t_9 + -0x1.bfc8aap-30f;
-      const float p_113 = p_112 * t_9 + 0x1.f0a216p-26f;
-      const float p_114 = p_113 * t_9 + -0x1.ee27d4p-22f;
-      const float p_115 = p_114 * t_9 + 0x1.b773f2p-18f;
-      const float p_116 = p_115 * t_9 + -0x1.6060fep-14f;
-      const float p_117 = p_116 * t_9 + 0x1.03b474p-10f;
-      const float p_118 = p_117 * t_9 + -0x1.77e22p-7f;
-      const float p_119 = p_118 * t_9 + 0x1.739ae4p-3f;
-      const float phi_9 = acc_4_1 * p_119 + 0.5f;
-      const float gelu_9 = acc_4_1 * vigc_min_f32(vigc_max_f32(phi_9, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 65] = gelu_9;
-      const float t_10 = acc_5_0 * acc_5_0 + -7.5f;
-      const float p_120 = 0x1.52b16ap-54f * t_10 + -0x1.951adp-48f;
-      const float p_121 = p_120 * t_10 + 0x1.b62e88p-43f;
-      const float p_122 = p_121 * t_10 + -0x1.37e9b6p-38f;
-      const float p_123 = p_122 * t_10 + 0x1.7b36cp-34f;
-      const float p_124 = p_123 * t_10 + -0x1.bfc8aap-30f;
-      const float p_125 = p_124 * t_10 + 0x1.f0a216p-26f;
-      const float p_126 = p_125 * t_10 + -0x1.ee27d4p-22f;
-      const float p_127 = p_126 * t_10 + 0x1.b773f2p-18f;
-      const float p_128 = p_127 * t_10 + -0x1.6060fep-14f;
-      const float p_129 = p_128 * t_10 + 0x1.03b474p-10f;
-      const float p_130 = p_129 * t_10 + -0x1.77e22p-7f;
-      const float p_131 = p_130 * t_10 + 0x1.739ae4p-3f;
-      const float phi_10 = acc_5_0 * p_131 + 0.5f;
-      const float gelu_10 = acc_5_0 * vigc_min_f32(vigc_max_f32(phi_10, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 80] = gelu_10;
-      const float t_11 = acc_5_1 * acc_5_1 + -7.5f;
-      const float p_132 = 0x1.52b16ap-54f * t_11 + -0x1.951adp-48f;
-      const float p_133 = p_132 * t_11 + 0x1.b62e88p-43f;
-      const float p_134 = p_133 * t_11 + -0x1.37e9b6p-38f;
-      const float p_135 = p_134 * t_11 + 0x1.7b36cp-34f;
-      const float p_136 = p_135 * t_11 + -0x1.bfc8aap-30f;
-      const float p_137 = p_136 * t_11 + 0x1.f0a216p-26f;
-      const float p_138 = p_137 * t_11 + -0x1.ee27d4p-22f;
-      const float p_139 = p_138 * t_11 + 0x1.b773f2p-18f;
-      const float p_140 = p_139 * t_11 + -0x1.6060fep-14f;
-      const float p_141 = p_140 * t_11 + 0x1.03b474p-10f;
-      const float p_142 = p_141 * t_11 + -0x1.77e22p-7f;
-      const float p_143 = p_142 * t_11 + 0x1.739ae4p-3f;
-      const float phi_11 = acc_5_1 * p_143 + 0.5f;
-      const float gelu_11 = acc_5_1 * vigc_min_f32(vigc_max_f32(phi_11, 0.0f), 1.0f);
-      output[tile * 96 + panel * 2 + 81] = gelu_11;
+      output[tile * 96 + panel * 2] = gelu_f32(acc_0_0);
+      output[tile * 96 + panel * 2 + 1] = gelu_f32(acc_0_1);
+      output[tile * 96 + panel * 2 + 16] = gelu_f32(acc_1_0);
+      output[tile * 96 + panel * 2 + 17] = gelu_f32(acc_1_1);
+      output[tile * 96 + panel * 2 + 32] = gelu_f32(acc_2_0);
+      output[tile * 96 + panel * 2 + 33] = gelu_f32(acc_2_1);
+      output[tile * 96 + panel * 2 + 48] = gelu_f32(acc_3_0);
+      output[tile * 96 + panel * 2 + 49] = gelu_f32(acc_3_1);
+      output[tile * 96 + panel * 2 + 64] = gelu_f32(acc_4_0);
+      output[tile * 96 + panel * 2 + 65] = gelu_f32(acc_4_1);
+      output[tile * 96 + panel * 2 + 80] = gelu_f32(acc_5_0);
+      output[tile * 96 + panel * 2 + 81] = gelu_f32(acc_5_1);
     }
   }
 }
@@ -2171,70 +2018,10 @@ static void pointwise_1x4_p1_k8_n4_gelu(
     acc_0_2 = x_0 * w_2 + acc_0_2;
     acc_0_3 = x_0 * w_3 + acc_0_3;
   }
-  const float t = acc_0_0 * acc_0_0 + -7.5f;
-  const float p = 0x1.52b16ap-54f * t + -0x1.951adp-48f;
-  const float p_1 = p * t + 0x1.b62e88p-43f;
-  const float p_2 = p_1 * t + -0x1.37e9b6p-38f;
-  const float p_3 = p_2 * t + 0x1.7b36cp-34f;
-  const float p_4 = p_3 * t + -0x1.bfc8aap-30f;
-  const float p_5 = p_4 * t + 0x1.f0a216p-26f;
-  const float p_6 = p_5 * t + -0x1.ee27d4p-22f;
-  const float p_7 = p_6 * t + 0x1.b773f2p-18f;
-  const float p_8 = p_7 * t + -0x1.6060fep-14f;
-  const float p_9 = p_8 * t + 0x1.03b474p-10f;
-  const float p_10 = p_9 * t + -0x1.77e22p-7f;
-  const float p_11 = p_10 * t + 0x1.739ae4p-3f;
-  const float phi = acc_0_0 * p_11 + 0.5f;
-  const float gelu = acc_0_0 * vigc_min_f32(vigc_max_f32(phi, 0.0f), 1.0f);
-  output[0] = gelu;
-  const float t_1 = acc_0_1 * acc_0_1 + -7.5f;
-  const float p_12 = 0x1.52b16ap-54f * t_1 + -0x1.951adp-48f;
-  const float p_13 = p_12 * t_1 + 0x1.b62e88p-43f;
-  const float p_14 = p_13 * t_1 + -0x1.37e9b6p-38f;
-  const float p_15 = p_14 * t_1 + 0x1.7b36cp-34f;
-  const float p_16 = p_15 * t_1 + -0x1.bfc8aap-30f;
-  const float p_17 = p_16 * t_1 + 0x1.f0a216p-26f;
-  const float p_18 = p_17 * t_1 + -0x1.ee27d4p-22f;
-  const float p_19 = p_18 * t_1 + 0x1.b773f2p-18f;
-  const float p_20 = p_19 * t_1 + -0x1.6060fep-14f;
-  const float p_21 = p_20 * t_1 + 0x1.03b474p-10f;
-  const float p_22 = p_21 * t_1 + -0x1.77e22p-7f;
-  const float p_23 = p_22 * t_1 + 0x1.739ae4p-3f;
-  const float phi_1 = acc_0_1 * p_23 + 0.5f;
-  const float gelu_1 = acc_0_1 * vigc_min_f32(vigc_max_f32(phi_1, 0.0f), 1.0f);
-  output[1] = gelu_1;
-  const float t_2 = acc_0_2 * acc_0_2 + -7.5f;
-  const float p_24 = 0x1.52b16ap-54f * t_2 + -0x1.951adp-48f;
-  const float p_25 = p_24 * t_2 + 0x1.b62e88p-43f;
-  const float p_26 = p_25 * t_2 + -0x1.37e9b6p-38f;
-  const float p_27 = p_26 * t_2 + 0x1.7b36cp-34f;
-  const float p_28 = p_27 * t_2 + -0x1.bfc8aap-30f;
-  const float p_29 = p_28 * t_2 + 0x1.f0a216p-26f;
-  const float p_30 = p_29 * t_2 + -0x1.ee27d4p-22f;
-  const float p_31 = p_30 * t_2 + 0x1.b773f2p-18f;
-  const float p_32 = p_31 * t_2 + -0x1.6060fep-14f;
-  const float p_33 = p_32 * t_2 + 0x1.03b474p-10f;
-  const float p_34 = p_33 * t_2 + -0x1.77e22p-7f;
-  const float p_35 = p_34 * t_2 + 0x1.739ae4p-3f;
-  const float phi_2 = acc_0_2 * p_35 + 0.5f;
-  const float gelu_2 = acc_0_2 * vigc_min_f32(vigc_max_f32(phi_2, 0.0f), 1.0f);
-  output[2] = gelu_2;
-  const float t_3 = acc_0_3 * acc_0_3 + -7.5f;
-  const float p_36 = 0x1.52b16ap-54f * t_3 + -0x1.951adp-48f;
-  const float p_37 = p_36 * t_3 + 0x1.b62e88p-43f;
-  const float p_38 = p_37 * t_3 + -0x1.37e9b6p-38f;
-  const float p_39 = p_38 * t_3 + 0x1.7b36cp-34f;
-  const float p_40 = p_39 * t_3 + -0x1.bfc8aap-30f;
-  const float p_41 = p_40 * t_3 + 0x1.f0a216p-26f;
-  const float p_42 = p_41 * t_3 + -0x1.ee27d4p-22f;
-  const float p_43 = p_42 * t_3 + 0x1.b773f2p-18f;
-  const float p_44 = p_43 * t_3 + -0x1.6060fep-14f;
-  const float p_45 = p_44 * t_3 + 0x1.03b474p-10f;
-  const float p_46 = p_45 * t_3 + -0x1.77e22p-7f;
-  const float p_47 = p_46 * t_3 + 0x1.739ae4p-3f;
-  const float phi_3 = acc_0_3 * p_47 + 0.5f;
-  const float gelu_3 = acc_0_3 * vigc_min_f32(vigc_max_f32(phi_3, 0.0f), 1.0f);
-  output[3] = gelu_3;
+  output[0] = gelu_f32(acc_0_0);
+  output[1] = gelu_f32(acc_0_1);
+  output[2] = gelu_f32(acc_0_2);
+  output[3] = gelu_f32(acc_0_3);
 }
 
 static void pointwise_1x2_p1_k16_n2(
