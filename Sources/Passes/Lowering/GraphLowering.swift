@@ -126,9 +126,10 @@ public struct GraphLowering {
     case "global_pool": lowerGlobalPool(node)
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
+        let kernels = ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "global_pool"]
         throw Diagnostic(
           "there is no kernel '\(fuse.kernel)'", at: node.location,
-          notes: ["kernels: \((ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "global_pool"]).joined(separator: ", "))"])
+          notes: ["kernels: \(kernels.joined(separator: ", "))"])
       }
       try lowerProduct(fuse, node)
     }
