@@ -5,7 +5,7 @@ import IR
 import Testing
 
 /// What each command prints and writes: the words of these tests are a contract.
-@Suite struct CommandTests {
+@Suite(.serialized) struct CommandTests {
   @Test func listings() async throws {
     let models = try await Tool.run("models")
     expectSuccess(models)

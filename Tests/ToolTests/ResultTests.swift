@@ -5,7 +5,7 @@ import IR
 import Testing
 
 /// Whether what the tool compiles computes the right thing, seen from outside.
-@Suite struct ResultTests {
+@Suite(.serialized) struct ResultTests {
   /// Targets that this machine runs or emulates.
   static let targets = Target.all.map(\.name).filter { name in
     let features = Target.machineFeatures()
@@ -79,7 +79,7 @@ import Testing
             Tool.path,
             [
               "run", tiny, "--weights", "synthetic", "--input-size", size, "--input", "\(folder)/\(input).npy",
-              "--output", "\(folder)/output.npy",
+              "--output", "\(folder)/output.npy", "--engine", "loops",
             ] + options))
         return try NumpyFile.read("\(folder)/output.npy").floats
       }
@@ -104,6 +104,15 @@ import Testing
         try await Tool.run(
           "run", tiny, "--weights", "synthetic", "--threads", "\(threads)", "--output", "\(folder)/many.npy"))
       #expect(try bytes("\(folder)/one.npy") == bytes("\(folder)/many.npy"))
+    }
+  }
+
+  /// Logits are not padded, so no task may write a whole vector where the last one's channels end within it.
+  @Test(arguments: [2, 3, 4, 7]) func everyNumberOfWorkersCanBeProved(_ workers: Int) async throws {
+    for target in Target.all {
+      expectSuccess(
+        try await Tool.run(
+          "inspect", "mobilevig_ti", "--stage", "loops", "--target", target.name, "--workers", "\(workers)"))
     }
   }
 

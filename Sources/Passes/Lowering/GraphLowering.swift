@@ -134,10 +134,11 @@ public struct GraphLowering {
     case "global_pool": lowerGlobalPool(node)
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
-        let others = ["row_chain", "max_relative", "gated_max_relative", "global_pool"]
-        let known = (ProductKind.allCases.map(\.rawValue) + others).joined(separator: ", ")
+        let kernels =
+          ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "gated_max_relative", "global_pool"]
         throw Diagnostic(
-          "there is no kernel '\(fuse.kernel)'", at: node.location, notes: ["kernels: \(known)"])
+          "there is no kernel '\(fuse.kernel)'", at: node.location,
+          notes: ["kernels: \(kernels.joined(separator: ", "))"])
       }
       try lowerProduct(fuse, node)
     }
