@@ -48,8 +48,8 @@ import Testing
         + "accepted: kind, path, repeat, expansion, activation, residual")
     #expect(
       problem("kind: feed_forward", "kind: feed_foward")
-        == "s.yaml:28:16: 'kind' must be one of sequence, convolutions, inverted_residual, grapher, feed_forward, "
-        + "embedding, classifiers, not 'feed_foward'; did you mean 'feed_forward'?")
+        == "s.yaml:28:16: 'kind' must be one of sequence, convolutions, inverted_residual, separable_residual, "
+        + "grapher, graph_mixer, feed_forward, embedding, classifiers, not 'feed_foward'; did you mean 'feed_forward'?")
     #expect(
       problem("activation: silu", "activation: sliu")
         == "s.yaml:22:85: 'activation' must be one of none, gelu, gelu_tanh, relu, relu6, silu, hard_swish, "
@@ -73,8 +73,8 @@ import Testing
         == "s.yaml:2:1: a model spec needs the key 'classes': a whole number from 1 to 1000000")
     #expect(
       problem("kind: embedding, ", "")
-        == "s.yaml:29:5: a module needs the key 'kind': one of sequence, convolutions, inverted_residual, grapher, "
-        + "feed_forward, embedding, classifiers")
+        == "s.yaml:29:5: a module needs the key 'kind': one of sequence, convolutions, inverted_residual, "
+        + "separable_residual, grapher, graph_mixer, feed_forward, embedding, classifiers")
     #expect(
       problem("path: embedding, ", "")
         == "s.yaml:29:5: a module outside of a sequence needs the key 'path': a state-dict path")

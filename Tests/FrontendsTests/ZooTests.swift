@@ -33,6 +33,9 @@ struct StateDict {
 
   @Test(arguments: [
     ("mobilevig_ti", 5_271_074), ("mobilevig_s", 7_276_538), ("mobilevig_m", 14_075_786), ("mobilevig_b", 26_868_506),
+    ("mobilevigv2_ti", 5_695_824), ("mobilevigv2_s", 7_767_632), ("mobilevigv2_m", 15_471_504),
+    ("mobilevigv2_b", 27_878_864), ("greedyvig_s", 11_983_376), ("greedyvig_m", 21_928_112),
+    ("greedyvig_b", 30_905_296),
   ]) func parameterCount(_ name: String, count: Int) throws {
     #expect(try Zoo.spec(named: name).build().entries.parameterCount == count)
   }

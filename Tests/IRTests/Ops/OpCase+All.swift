@@ -136,6 +136,11 @@ extension OpCase {
 
   private static let graphs: [OpCase] = [
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("mgc", BuildNeighborhood(construction: MGC(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("mgc clamped", BuildNeighborhood(construction: MGC(step: 5)), shapes: [2, 3, 5, 7]),
+    OpCase("dagc", BuildNeighborhood(construction: DAGC(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("dagc every pixel", BuildNeighborhood(construction: DAGC(step: 1)), shapes: [1, 7, 3, 5]),
+    OpCase("dagc of one pixel", BuildNeighborhood(construction: DAGC(step: 1)), shapes: [1, 3, 1, 1]),
     OpCase(
       "aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),
       [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),
