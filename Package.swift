@@ -63,7 +63,8 @@ let package = Package(
       name: "FileTests", dependencies: ["IR", "Passes", "Frontends"], exclude: ["Cases"], swiftSettings: strict),
     .testTarget(name: "CodegenTests", dependencies: ["IR", "Passes", "Codegen"], swiftSettings: strict + clangHeaders),
     .testTarget(name: "FrontendsTests", dependencies: ["IR", "Frontends"], swiftSettings: strict),
-    .testTarget(name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends"], swiftSettings: strict + clangHeaders),
+    .testTarget(
+      name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends"], swiftSettings: strict + clangHeaders),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -143,6 +143,8 @@ public struct EmittedLibrary: Sendable {
 
   /// The system's own words, where Foundation has wrapped them.
   private static func reason(_ error: any Error) -> String {
+    // Foundation keeps no cause for this one.
+    if (error as? CocoaError)?.code == .fileWriteOutOfSpace { return String(cString: strerror(ENOSPC)) }
     let wrapped = error as NSError
     let cause = wrapped.userInfo[NSUnderlyingErrorKey] as? NSError ?? wrapped
     if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }

@@ -52,6 +52,9 @@ public struct Toolchain: Sendable {
     _ program: String, _ arguments: [String], in directory: String? = nil, seconds: Double = 600
   ) async throws -> Output {
     let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
+    // More programs than processors only slow each other down, and the time limit would count the waiting.
+    await ProcessSlots.shared.take()
+    defer { Task { await ProcessSlots.shared.give() } }
     let work = Task {
       try await Subprocess.run(
         executable, arguments: Arguments(arguments), workingDirectory: directory.map { FilePath($0) }, input: .none,
@@ -169,4 +172,24 @@ public func withTemporaryDirectory<Result>(_ body: (String) async throws -> Resu
   }
   defer { try? FileManager.default.removeItem(at: url) }
   return try await body(url.path)
+}
+
+/// As many programs at a time as there are processors; the others wait their turn, first come, first served.
+private actor ProcessSlots {
+  static let shared = ProcessSlots()
+
+  private var free = max(1, ProcessInfo.processInfo.activeProcessorCount)
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  func take() async {
+    if free > 0 {
+      free -= 1
+    } else {
+      await withCheckedContinuation { waiting.append($0) }
+    }
+  }
+
+  func give() {
+    if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+  }
 }

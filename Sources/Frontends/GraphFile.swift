@@ -62,6 +62,34 @@ public enum GraphFile {
   /// cannot be made up again. The file is written first, and nothing is left half-written.
   public static func write(_ graph: Graph, to path: String) throws {
     var graph = graph
+    let (synthetic, isMadeUp, stored) = try origins(of: graph)
+    var sources: [String] = []
+    if isMadeUp, let synthetic { sources.append(WeightSource.synthetic(seed: synthetic.seed).description) }
+    if !stored.isEmpty {
+      let file = URL(fileURLWithPath: path).deletingPathExtension().appendingPathExtension("safetensors")
+      try Safetensors(stored).write(to: file.path)
+      sources.append(file.lastPathComponent)
+    }
+    graph.weightSource = sources.joined(separator: "+")
+    try writeFileAtomically(Array(GraphPrinter.print(graph).utf8), to: path)
+  }
+
+  /// The text of a graph for a reader. What a pass computed is in no file, so the text then names weights that do not
+  /// exist: read again, it is refused instead of run on others. `write` keeps them.
+  public static func text(_ graph: Graph) throws -> String {
+    var graph = graph
+    let (synthetic, isMadeUp, stored) = try origins(of: graph)
+    if !stored.isEmpty {
+      let source = isMadeUp ? synthetic.map { WeightSource.synthetic(seed: $0.seed).description } : nil
+      graph.weightSource = ([source].compactMap { $0 } + ["unsaved.safetensors"]).joined(separator: "+")
+    }
+    return GraphPrinter.print(graph)
+  }
+
+  /// Which constants can be made up again by name, and the contents of those that cannot.
+  private static func origins(
+    of graph: Graph
+  ) throws -> (synthetic: SyntheticWeights?, isMadeUp: Bool, stored: [String: TensorData]) {
     let synthetic = graph.weightSource.split(separator: "+").compactMap { text -> SyntheticWeights? in
       guard case .synthetic(let seed)? = try? WeightSource(parsing: String(text)) else { return nil }
       return SyntheticWeights(seed: seed)
@@ -76,15 +104,7 @@ public enum GraphFile {
         stored[name] = data
       }
     }
-    var sources: [String] = []
-    if isMadeUp, let synthetic { sources.append(WeightSource.synthetic(seed: synthetic.seed).description) }
-    if !stored.isEmpty {
-      let file = URL(fileURLWithPath: path).deletingPathExtension().appendingPathExtension("safetensors")
-      try Safetensors(stored).write(to: file.path)
-      sources.append(file.lastPathComponent)
-    }
-    graph.weightSource = sources.joined(separator: "+")
-    try writeFileAtomically(Array(GraphPrinter.print(graph).utf8), to: path)
+    return (synthetic, isMadeUp, stored)
   }
 
   private static func sources(of graph: Graph, beside path: String) throws -> [WeightSource] {

@@ -8,6 +8,7 @@ public enum Pipeline {
       FoldConstants(),  // first, so that every later fold sees plain constants
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
       FoldScale(),  // before the heads, for scales inside them
+      FoldIdentity(),  // after both, which change a convolution before its input is added to it
       MergeHeads(),  // leaves the factor 1/2 behind ...
       FoldScale(),  // ... for this
       FuseNeighborhood(),  // before products, which then see max-relative as one operand

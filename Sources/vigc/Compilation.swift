@@ -76,7 +76,7 @@ struct Compilation {
     let wanted = options.printIrAfter
     var manager = PassManager { pass, graph in
       if wanted == "all" || wanted == pass {
-        Console.note("// after \(pass)\n\(GraphPrinter.print(graph))")
+        Console.note("// after \(pass)\n\(try GraphFile.text(graph))")
       }
     }
     let result = try manager.run(passes, on: graph)

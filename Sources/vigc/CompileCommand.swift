@@ -77,7 +77,11 @@ struct CompileCommand: AsyncParsableCommand {
     let target = compilation.target
     try Console.line("\(compilation.name) for \(target.name), at most \(result.plan.workers) workers")
     for file in library.files { try Console.line("  \(output)/\(file.name)  \(file.contents.count) bytes") }
-    try Console.line("arena    \(library.arenaBytes) bytes (peak liveness \(result.plan.peakLivenessBytes))")
+    let plan = result.plan
+    let scratch = "\(plan.workers) x \(plan.scratchBytes) bytes of scratch"
+    try Console.line(
+      "arena    \(library.arenaBytes) bytes: \(plan.scratchBase) of buffers (peak liveness \(plan.peakLivenessBytes)), \(scratch)"
+    )
     try Console.line("weights  \(library.weightBytes) bytes")
     if let stack { try Console.line("stack    at most \(stack) bytes") }
     if report { try printReport(compilation, result) }

@@ -43,5 +43,5 @@ struct InspectCommand: AsyncParsableCommand {
     }
   }
 
-  private func write(_ graph: Graph) throws { try Console.write(dot ? graph.dot : GraphPrinter.print(graph)) }
+  private func write(_ graph: Graph) throws { try Console.write(dot ? graph.dot : GraphFile.text(graph)) }
 }

@@ -33,6 +33,6 @@ struct OptCommand: AsyncParsableCommand {
       return pass
     }
     let graph = try compilation.run(wanted, on: compilation.model.graph)
-    if let output { try GraphFile.write(graph, to: output) } else { try Console.write(GraphPrinter.print(graph)) }
+    if let output { try GraphFile.write(graph, to: output) } else { try Console.write(GraphFile.text(graph)) }
   }
 }

@@ -59,7 +59,8 @@ struct VerifyCommand: AsyncParsableCommand {
     var compilation = try await Console.progress("loading \(options.model)") {
       try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
     }
-    if let golden, golden.model != compilation.model.graph.name {
+    // Published names are not always in lower case, as ours are.
+    if let golden, golden.model.lowercased() != compilation.model.graph.name.lowercased() {
       throw Diagnostic(
         "\(self.golden ?? "") is the golden of \(golden.model), and the model is \(compilation.model.graph.name)")
     }

@@ -20,6 +20,7 @@ struct Vigc: AsyncParsableCommand {
 @main
 enum Main {
   static func main() async {
+    InternalError.announceTraps()
     do {
       // An option whose value may be left out. ArgumentParser's own (`defaultAsFlag`, 1.8.2) drops an attached value
       // when another option follows.
@@ -56,6 +57,21 @@ struct InternalError: Error, CustomStringConvertible {
   init(_ what: String, details: [String] = []) {
     self.what = what
     self.details = details
+  }
+
+  /// A failed precondition of ours ends the process without a word in an optimised build; this adds one.
+  static func announceTraps() {
+    for number in [SIGILL, SIGTRAP] {
+      signal(number) { _ in
+        // Only what is allowed in a signal handler: no allocation, no formatting.
+        let words: StaticString = """
+          vigc: internal error: a condition that the compiler relies on does not hold; this is a bug in vigc, not in your model
+
+          """
+        _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
+        _exit(InternalError.exitStatus)
+      }
+    }
   }
 
   var description: String {

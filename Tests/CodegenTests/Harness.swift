@@ -12,9 +12,8 @@ struct Machine: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { "\(target.name), \(compiler) \(flags.joined(separator: " "))" }
 
-  static let clang = ["/opt/swift/usr/bin/clang", "/usr/bin/clang", "/usr/bin/clang-14"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
+  static let clang = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/clang" }
+    .first { FileManager.default.isExecutableFile(atPath: $0) }
 
   /// Every target with GCC, and with Clang where there is one.
   static let all: [Machine] = Target.all.flatMap { target in

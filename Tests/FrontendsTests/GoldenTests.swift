@@ -23,10 +23,24 @@ import Testing
     try check(name, golden: #require(reference("golden/\(name).json")), tolerance: 3e-2, elements: false)
   }
 
+  @Test func mobileViGv2Tiny() throws {
+    try check("mobilevigv2_ti", golden: fixture("golden/mobilevigv2_ti.json"))
+  }
+
+  @Test(.enabled(if: reference("golden/mobilevigv2_s.json") != nil, "the reference data are not beside the package"))
+  func mobileViGv2Small() throws {
+    try check("mobilevigv2_s", golden: #require(reference("golden/mobilevigv2_s.json")))
+  }
+
+  @Test(.enabled(if: reference("golden/GreedyViG_S.json") != nil, "the reference data are not beside the package"))
+  func greedyViGSmall() throws {
+    try check("greedyvig_s", golden: #require(reference("golden/GreedyViG_S.json")))
+  }
+
   private func check(_ name: String, golden path: String, tolerance: Double = 5e-6, elements: Bool = true) throws {
     let golden = try Golden(path: path)
     let model = try ModelLoader.load(model: name, weights: .synthetic(seed: golden.seed))
-    #expect(golden.model == name)
+    #expect(golden.model.lowercased() == name)
     #expect(model.graph.inputs.map { model.graph.tensorType(of: $0).shape } == [golden.inputShape])
     #expect(model.entries.parameterCount == golden.parameterCount)
 

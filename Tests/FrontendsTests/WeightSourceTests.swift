@@ -1,6 +1,7 @@
-import Frontends
 import IR
 import Testing
+
+@testable import Frontends
 
 @Suite struct WeightSourceTests {
   private let entries = [
@@ -31,6 +32,26 @@ import Testing
     let computed = TensorData(shape: [1], floats: [5])
     let entry = WeightEntry("relative_pos", [1], computed: computed)
     #expect(try WeightSource.synthetic(seed: 0).load([entry], model: "m") == ["relative_pos": computed])
+  }
+
+  /// A checkpoint may hold the weights with the identity branch already added; two ways of saying it are one too many.
+  @Test func identityIsTakenOutOfPreparedWeights() throws {
+    let entries = [
+      WeightEntry("pe.weight", [2, 1, 1, 3], withIdentity: "folded.weight"),
+      WeightEntry("pe.bias", [2], withIdentity: "folded.bias"),
+    ]
+    let prepared = [
+      "folded.weight": TensorData(shape: [2, 1, 1, 3], floats: [5, 1.25, 6, 7, 0.5, 8]),
+      "folded.bias": TensorData(shape: [2], floats: [3, 4]),
+    ]
+    let weights = try WeightSource.match(prepared, to: entries, file: "f", model: "m")
+    #expect(weights["pe.weight"]?.floats == [5, 0.25, 6, 7, -0.5, 8])
+    #expect(weights["pe.bias"]?.floats == [3, 4])
+    #expect(weights.count == 2)
+    let both = prepared.merging(["pe.bias": TensorData(shape: [2], floats: [3, 4])]) { $1 }
+    #expect(
+      message { try WeightSource.match(both, to: entries, file: "f", model: "m") }
+        .contains("unexpected: folded.bias"))
   }
 
   private func load(_ tensors: [String: TensorData]) throws -> [String: TensorData] {

@@ -37,6 +37,9 @@ struct StateDict {
     ("pvig_ti", 12_486_314), ("pvig_s", 29_023_850), ("pvig_m", 51_681_930), ("pvig_b", 95_213_258),
     ("vihg_ti", 7_081_076), ("vihg_s", 22_353_528), ("vihg_b", 85_234_168),
     ("pvihg_ti", 12_327_926), ("pvihg_s", 28_575_542), ("pvihg_m", 50_798_944), ("pvihg_b", 93_504_482),
+    ("mobilevigv2_ti", 5_695_824), ("mobilevigv2_s", 7_767_632), ("mobilevigv2_m", 15_471_504),
+    ("mobilevigv2_b", 27_878_864), ("greedyvig_s", 11_983_376), ("greedyvig_m", 21_928_112),
+    ("greedyvig_b", 30_905_296),
   ]) func parameterCount(_ name: String, count: Int) throws {
     #expect(try Zoo.spec(named: name).build().entries.parameterCount == count)
   }

@@ -171,6 +171,52 @@ import Testing
     }
   }
 
+  /// MGC where K divides, does not, and reaches past a side.
+  @Test(arguments: targets, [1, 2]) func maxRelativeOverMGC(_ target: String, _ workers: Int) throws {
+    for (height, width, step) in [(7, 5, 2), (9, 6, 8), (5, 11, 4)] {
+      let graph = try Self.graph([2, 11, height, width]) { graph, x in
+        let a = try Self.convolution(&graph, x, "a", outputs: 13)
+        let n = try graph.add(BuildNeighborhood(construction: MGC(step: step)), [a])[0]
+        let op = Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: 0)
+        return [try graph.add(op, [a, n])[0]]
+      }
+      #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+    }
+  }
+
+  /// DAGC through its kernel, and through plain loops that store the gates where the graph is read twice.
+  @Test(arguments: targets, [1, 2]) func gatedMaxRelative(_ target: String, _ workers: Int) throws {
+    for (height, width, step) in [(7, 5, 2), (9, 6, 1), (5, 11, 4), (1, 1, 1)] {
+      for direction in Aggregate.Direction.allCases {
+        for start in [nil, 0.0, 0.25] where start != nil || height > 1 {
+          let graph = try Self.graph([2, 11, height, width]) { graph, x in
+            let a = try Self.convolution(&graph, x, "a", outputs: 37)
+            let n = try graph.add(BuildNeighborhood(construction: DAGC(step: step)), [a])[0]
+            return [try graph.add(Aggregate(kind: .maxRelative, direction: direction, start: start), [a, n])[0]]
+          }
+          #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+        }
+      }
+    }
+    let shared = try Self.graph([2, 3, 7, 5]) { graph, x in
+      let n = try graph.add(BuildNeighborhood(construction: DAGC(step: 2)), [x])[0]
+      return try Aggregate.Direction.allCases.map { direction in
+        try graph.add(Aggregate(kind: .maxRelative, direction: direction, start: 0), [x, n])[0]
+      }
+    }
+    #expect(try Self.error(shared, target: target, workers: workers) < 2e-6)
+  }
+
+  @Test func runsOfOffsetsAreTheOffsets() {
+    let offsets = [(2, 0), (4, 0), (6, 0), (0, 3), (0, -1), (0, -1), (1, 1)].map { Offset(dy: $0.0, dx: $0.1) }
+    let runs = GatedMaxRelativeKernel.runs(offsets, height: 7, width: 9)
+    let again = runs.flatMap { run in
+      (0..<run.count).map { Offset(dy: run.first.dy + run.step.dy * $0, dx: run.first.dx + run.step.dx * $0) }
+    }
+    #expect(again == offsets.map { Offset(dy: $0.dy, dx: ($0.dx + 9) % 9) })
+    #expect(runs[0] == .init(first: Offset(dy: 2, dx: 0), step: Offset(dy: 2, dx: 0), count: 3))
+  }
+
   @Test func loweringsOfMaxRelativeAgreeBitForBit() throws {
     let target = try Target.named("avx2")
     for (height, width, step) in [(8, 12, 2), (8, 8, 4), (6, 9, 3), (32, 32, 2)] {

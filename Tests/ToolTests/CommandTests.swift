@@ -5,12 +5,12 @@ import IR
 import Testing
 
 /// What each command prints and writes: the words of these tests are a contract.
-@Suite struct CommandTests {
+@Suite(.serialized) struct CommandTests {
   @Test func listings() async throws {
     let models = try await Tool.run("models")
     expectSuccess(models)
     for entry in Zoo.entries { #expect(models.output.contains("\n\(entry.name) ")) }
-    #expect(models.output.contains("mobilevig_ti  MobileViG  3x224x224     1000     5271074\n"))
+    #expect(models.output.contains("mobilevig_ti    MobileViG    3x224x224     1000     5271074\n"))
     let passes = try await Tool.run("passes")
     expectSuccess(passes)
     #expect(passes.output.contains("\nform-products  ") && passes.output.contains("\nnormalize-input  "))

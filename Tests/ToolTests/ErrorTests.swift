@@ -5,7 +5,7 @@ import Testing
 
 /// What a user reads when something is wrong: one line that says it, the details below, exit status 1, and nothing left
 /// behind.
-@Suite struct ErrorTests {
+@Suite(.serialized) struct ErrorTests {
   /// The first line of a failed command.
   private func message(_ arguments: String..., status: Int32 = 1) async throws -> String {
     let outcome = try await Tool.run(Tool.path, arguments)
@@ -26,7 +26,7 @@ import Testing
   @Test func unknownTarget() async throws {
     let outcome = try await Tool.run("compile", tiny, "-o", "/tmp/never", "--target", "avx51")
     #expect(outcome.status == 1)
-    #expect(outcome.firstError == "vigc: error: no target is called avx51 (did you mean avx2 or avx512?)")
+    #expect(outcome.firstError == "vigc: error: no target is called avx51 (did you mean avx512 or avx2?)")
     #expect(outcome.errors.contains("\n  targets: scalar, avx2, avx512, native\n"))
     #expect(!FileManager.default.fileExists(atPath: "/tmp/never"))
   }
@@ -37,7 +37,7 @@ import Testing
         == "vigc: error: no pass is called 'fold-scales'; did you mean fold-scale?")
     #expect(
       try await message("opt", tiny, "--passes", "fold-constants,form-product")
-        == "vigc: error: no pass is called 'form-product'; did you mean form-products, form-pools?")
+        == "vigc: error: no pass is called 'form-product'; did you mean form-products?")
   }
 
   @Test func specWithATypo() async throws {
@@ -47,7 +47,7 @@ import Testing
       try text.replacing("expansion: 4}\n      - {kind: conv", with: "expnsion: 4}\n      - {kind: conv")
         .write(toFile: path, atomically: true, encoding: .utf8)
       let line = try await message("compile", path, "-o", "\(folder)/out")
-      #expect(line.hasPrefix("vigc: error: \(path):23:"), "\(line)")
+      #expect(line.hasPrefix("vigc: error: \(path):22:35: unknown key "), "\(line)")
       #expect(line.contains("'expnsion'") && line.contains("expansion"), "\(line)")
       #expect(try names(in: folder) == ["typo.yaml"])
     }
@@ -103,19 +103,12 @@ import Testing
   }
 
   /// Whether this machine lets a test mount a disk of its own.
-  static let canMount = FileManager.default.isExecutableFile(atPath: "/usr/bin/unshare") && mounts()
-
-  private static func mounts() -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-    process.arguments = ["-Urm", "sh", "-c", "mount -t tmpfs -o size=16k none /mnt"]
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+  private static func canMount() async -> Bool {
+    let words = ["-Urm", "sh", "-c", "mount -t tmpfs -o size=16k none /mnt"]
+    return (try? await Tool.run("/usr/bin/unshare", words))?.status == 0
   }
 
-  @Test(.enabled(if: canMount, "needs user namespaces")) func fullDisk() async throws {
+  @Test(.enabled("needs user namespaces") { await canMount() }) func fullDisk() async throws {
     let script = """
       mount -t tmpfs -o size=16k none /mnt || exit 99
       "$0" compile "$1" -o /mnt/out --weights synthetic
@@ -157,7 +150,7 @@ import Testing
         .contains("'2000' is not a whole number from 1 to 1024"))
   }
 
-  @Test(arguments: ["224", "0x5", "axb", "3x4x5", "-1x4", ""])
+  @Test(arguments: ["224", "0x5", "axb", "3x4x5", "1 x4", ""])
   func wrongSize(_ size: String) async throws {
     #expect(
       try await message("inspect", tiny, "--stage", "parsed", "--input-size", size, status: 64)

@@ -1,3 +1,4 @@
+import Codegen
 import Foundation
 import IR
 import Testing
@@ -31,25 +32,10 @@ enum Tool {
 
   /// Runs any program to its end.
   static func run(_ program: String, _ arguments: [String], in directory: String? = nil) async throws -> Outcome {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-    // Files, not pipes: nobody has to read while it runs.
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("vigc-tool-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let files = ["output", "errors"].map { folder.appendingPathComponent($0) }
-    for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: files[0])
-    process.standardError = try FileHandle(forWritingTo: files[1])
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-      process.terminationHandler = { _ in done.resume() }
-      do { try process.run() } catch { done.resume(throwing: error) }
-    }
-    let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
-    return Outcome(status: process.terminationStatus, output: texts[0], errors: texts[1])
+    let output = try await Toolchain.run(program, arguments, in: directory, seconds: 300)
+    #expect(!output.timedOut, "\(program) \(arguments.joined(separator: " ")) takes too long")
+    return Outcome(
+      status: Int32(output.exitCode ?? -1), output: output.standardOutput, errors: output.standardError)
   }
 }
 

@@ -89,14 +89,20 @@ struct ModelBuilder {
     entries.insert(entry, at: place ?? entries.endIndex)
   }
 
+  /// - Parameter withIdentity: the path a checkpoint may use instead, once it has added the identity to the weights.
   mutating func declareConvolution(
-    _ path: String, from channels: Int, to width: Int, kernel: Int = 1, groups: Int = 1
+    _ path: String, from channels: Int, to width: Int, kernel: Int = 1, groups: Int = 1, withIdentity: String? = nil
   ) throws {
     guard channels % groups == 0, width % groups == 0 else {
       throw problem("\(path): \(channels) channels to \(width) cannot be split into \(groups) groups")
     }
-    try declare(WeightEntry("\(path).weight", [width, channels / groups, kernel, kernel]))
-    try declare(WeightEntry("\(path).bias", [width]))
+    let shape = [width, channels / groups, kernel, kernel]
+    try declare(WeightEntry("\(path).weight", shape, withIdentity: withIdentity.map { "\($0).weight" }))
+    try declare(WeightEntry("\(path).bias", [width], withIdentity: withIdentity.map { "\($0).bias" }))
+  }
+
+  mutating func declareScale(_ path: String, channels: Int, shape: ScaleShape) throws {
+    try declare(WeightEntry(path, shape.shape(channels: channels)))
   }
 
   mutating func declareNorm(_ path: String, channels: Int) throws {
@@ -166,6 +172,14 @@ struct ModelBuilder {
       try weight("\(path).\($0)", layer: path)
     }
     return try add(BatchNorm(epsilon: Self.normEpsilon), [x] + operands, layer: path)
+  }
+
+  /// A declared layer scale times an image.
+  mutating func scaled(_ x: ValueID, by path: String) throws -> ValueID {
+    var scale = try weight(path, layer: path)
+    let shape = graph.tensorType(of: scale).shape
+    if shape.count == 1 { scale = try add(Reshape(shape: shape + [1, 1]), [scale], layer: path) }
+    return try add(Multiply(), [scale, x], layer: path)
   }
 
   mutating func activation(_ x: ValueID, _ activation: Activation, layer: String) throws -> ValueID {

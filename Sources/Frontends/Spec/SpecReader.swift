@@ -144,6 +144,20 @@ struct SpecReader {
     }
   }
 
+  /// Reads an op's own attributes from a nested mapping, so that a new kind of graph needs nothing here. The op says
+  /// what is wrong with them; the mapping says where.
+  func op<Result: Op>(_ key: String, _ make: (inout AttributeReader) throws -> Result) throws -> Result {
+    var reader = AttributeReader(try attributes(key), owner: "'\(key)'")
+    do {
+      let op = try make(&reader)
+      try reader.finish()
+      return op
+    } catch var error as Diagnostic {
+      if error.location == nil { error.location = value(key)?.location }
+      throw error
+    }
+  }
+
   private static func attribute(_ value: SpecNode, key: String) throws -> AttributeValue {
     if let bool = value.bool { return .bool(bool) }
     if let integer = value.integer { return .integer(integer) }

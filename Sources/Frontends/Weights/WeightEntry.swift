@@ -20,11 +20,18 @@ public struct WeightEntry: Hashable, Sendable {
   /// The shape in which the graph reads positions that were resized to another input size; nil for `shape` itself.
   public var resized: [Int]?
 
-  public init(_ name: String, _ shape: [Int], role: Role = .parameter, computed: TensorData? = nil) {
+  /// The name under which a checkpoint prepared for inference holds the entry, after the identity was added to it: the
+  /// weights of a depthwise convolution then have 1 more at the centre tap than what this entry means.
+  public var withIdentity: String?
+
+  public init(
+    _ name: String, _ shape: [Int], role: Role = .parameter, computed: TensorData? = nil, withIdentity: String? = nil
+  ) {
     self.name = name
     self.shape = shape
     self.role = role
     self.computed = computed
+    self.withIdentity = withIdentity
   }
 
   public var element: ElementType {

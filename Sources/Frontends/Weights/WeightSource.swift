@@ -73,20 +73,22 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     var weights: [String: TensorData] = [:]
     var missing: [WeightEntry] = []
     var wrong: [String] = []
+    var known = Set(entries.map(\.name))
     for entry in entries where entry.role != .counter {
-      guard let tensor = found[entry.name] else {
+      let prepared = found[entry.name] == nil ? entry.withIdentity.flatMap { found[$0] } : nil
+      guard let tensor = found[entry.name] ?? prepared else {
         if let computed = entry.computed { weights[entry.name] = computed } else { missing.append(entry) }
         continue
       }
       if tensor.shape != entry.shape {
         wrong.append("wrong shape: \(entry.name) is \(tensor.shape), and the model needs \(entry.shape)")
       } else if let floats = tensor.convertedToFloat32() {
-        weights[entry.name] = floats
+        weights[entry.name] = prepared == nil ? floats : floats.withoutIdentity
+        if prepared != nil, let name = entry.withIdentity { known.insert(name) }
       } else {
         wrong.append("wrong type: \(entry.name) is \(tensor.element.rawValue), and the model needs floating point")
       }
     }
-    let known = Set(entries.map(\.name))
     let unexpected = found.keys.filter { !known.contains($0) && !$0.hasSuffix("num_batches_tracked") }.sorted()
     if missing.isEmpty && unexpected.isEmpty && wrong.isEmpty { return weights }
 
@@ -107,5 +109,15 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     }
     throw Diagnostic(
       "\(file) does not hold the weights of \(model): \(counts.joined(separator: ", "))", notes: notes + wrong)
+  }
+}
+
+extension TensorData {
+  /// Depthwise weights [C, 1, height, width] without the 1 that an identity branch added to each centre tap; a bias as it
+  /// is. Adding 1 again later gives the file's own bits back, since the difference is exact near 1.
+  fileprivate var withoutIdentity: TensorData {
+    guard shape.count == 4 else { return self }
+    let taps = shape[2] * shape[3]
+    return TensorData(shape: shape, floats: floats.enumerated().map { $0 % taps == taps / 2 ? $1 - 1 : $1 })
   }
 }

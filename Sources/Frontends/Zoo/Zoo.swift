@@ -11,7 +11,7 @@ public enum Zoo {
   }
 
   /// Every family's models, smallest first.
-  public static let entries: [Entry] = mobileViG + viG + viHGNN
+  public static let entries: [Entry] = mobileViG + mobileViGv2 + greedyViG + viG + viHGNN
 
   public static func entry(named name: String) -> Entry? { entries.first { $0.name == name } }
 

@@ -27,6 +27,10 @@ public protocol GraphConstruction: Sendable {
   /// The reference: the graph over the pixels of `x` [N, C, H, W].
   func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, data: [Tensor<T>]) throws -> NeighborhoodValue
 
+  /// How neighbours are admitted, for a kind of form `gatedOffsets` whose test kernels know; nil leaves the gates to
+  /// `buildLoops`.
+  func gate(height: Int, width: Int) -> OffsetGate?
+
   /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` has nothing to
   /// write.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws
@@ -36,6 +40,14 @@ extension GraphConstruction {
   public static var dataNames: [String] { [] }
   public var kind: String { Self.kind }
   public func check(x: TensorType, data: [TensorType]) throws {}
+  public func gate(height: Int, width: Int) -> OffsetGate? { nil }
+}
+
+/// A test that admits neighbours at fixed offsets, in terms that kernels know.
+public enum OffsetGate: Hashable, Sendable {
+  /// The L1 distance over the channels is strictly below mean - deviation (over the pixels less one) of the distances
+  /// between each pixel of the image and the one at `sample`.
+  case nearInL1(sample: Offset)
 }
 
 /// Every kind of graph construction.
@@ -44,6 +56,8 @@ public enum GraphConstructions {
     SVGA.self,
     KNN.self,
     Hypergraph.self,
+    MGC.self,
+    DAGC.self,
   ]
 
   /// Reads the attribute `kind` and the parameters of that kind.

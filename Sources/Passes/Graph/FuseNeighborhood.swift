@@ -1,13 +1,14 @@
 import IR
 
-/// Joins the construction of a graph of fixed offsets with the aggregation over it, and chooses how it is lowered.
+/// Joins the construction of a graph of fixed or gated offsets with the aggregation over it, and chooses how it is lowered.
 ///
 ///     %n = neighborhood(%x) {kind = "svga", step = 2}
 ///     %a = aggregate(%x, %n) {kind = "max_relative"}        =>
 ///
 ///     %a = fuse "max_relative" (%x) {lowering = "windowed", ...} { the two }
 ///
-/// The choice: the cheapest of the lowerings that apply, in vector operations a pixel; see `OffsetsCost`.
+/// The choice: the cheapest of the lowerings that apply, in vector operations a pixel; see `OffsetsCost`. Offsets that a
+/// distance admits become `gated_max_relative` the same way.
 public struct FuseNeighborhood: Pass {
   public static let name = "fuse-neighborhood"
   public static let summary = "joins graph construction with aggregation and chooses their lowering by cost"
@@ -17,24 +18,42 @@ public struct FuseNeighborhood: Pass {
   public func run(_ graph: Graph) throws -> Graph {
     try GraphRewriter.rewrite(graph) { rewriter, node in
       guard let aggregate = node.op as? Aggregate, aggregate.kind == .maxRelative,
-        let (_, builder) = rewriter.single(BuildNeighborhood.self, node.operands[1]),
-        case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1]),
-        case .offsets(let offsets) = type.form
+        let (build, builder) = rewriter.single(BuildNeighborhood.self, node.operands[1]),
+        case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
       else { return nil }
-      let choice = OffsetsCost(
-        offsets: offsets, height: type.height, width: type.width, startsAtZero: aggregate.start == 0
-      ).choice
-      var body = FuseBody(name: "max_relative")
+      let kernel: String
+      let choice: (lowering: String, cost: Double, reason: String)
+      switch type.form {
+      case .offsets(let offsets):
+        let best = OffsetsCost(
+          offsets: offsets, height: type.height, width: type.width, startsAtZero: aggregate.start == 0
+        ).choice
+        kernel = "max_relative"
+        choice = (best.lowering.rawValue, best.cost, best.reason)
+      case .gatedOffsets(let offsets):
+        // The kernel measures distances in the image it aggregates, by a test it knows.
+        guard builder.operands == [node.operands[0]],
+          build.construction.gate(height: type.height, width: type.width) != nil
+        else { return nil }
+        kernel = "gated_max_relative"
+        // A neighbour is two loads, a subtraction, an absolute value and an addition; the sample is one more.
+        choice = (
+          GatedMaxRelativeKernel.Lowering.direct.rawValue, Double(5 * (offsets.count + 1) + 1),
+          "\(offsets.count) rolls measured and read in place"
+        )
+      case .indices, .incidence:
+        return nil
+      }
+      var body = FuseBody(name: kernel)
       try body.add(builder, in: rewriter.graph)
       try body.add(node, in: rewriter.graph)
       let schedule = [
-        Attribute("lowering", .string(choice.lowering.rawValue)),
+        Attribute("lowering", .string(choice.lowering)),
         Attribute("cost", .float(choice.cost)),
         Attribute("reason", .string(choice.reason)),
       ]
       return try rewriter.add(
-        body.fuse(kernel: "max_relative", schedule: schedule), body.operands, name: rewriter.name(of: node),
-        like: node)
+        body.fuse(kernel: kernel, schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
     }
   }
 }

@@ -98,7 +98,8 @@ struct DepthwiseKernel {
       // Input columns by their distance from the tile's first: each is loaded once and stays in a register.
       var loaded: [Int: LoopValue] = [:]
       for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
-        let weightIndex = vector * (rows.kernel * columns.kernel * lanes) + .constant((row * columns.kernel + tap) * lanes)
+        let weightIndex =
+          vector * (rows.kernel * columns.kernel * lanes) + .constant((row * columns.kernel + tap) * lanes)
         let weight = builder.let("w", type, .load("weights", weightIndex, type))
         for pixel in shape.reach[tap] {
           let distance = pixel * columns.stride + tap * columns.dilation

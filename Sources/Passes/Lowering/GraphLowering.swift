@@ -72,6 +72,12 @@ public struct GraphLowering {
   mutating func buffer(for value: ValueID) -> String {
     let root = root(of: value)
     if let known = buffers[root] { return known }
+    if let graphType = graph.type(of: root).neighborhood, let storage = graphType.storage {
+      let name = program.buffer(
+        graph.values[root.index].name, .arena, storage.element, count: storage.count, range: graphType.storageRange)
+      buffers[root] = name
+      return name
+    }
     let type = graph.tensorType(of: root)
     let hint = graph.values[root.index].name
     let name: String
@@ -103,7 +109,8 @@ public struct GraphLowering {
 
   private mutating func lower(_ node: Node) throws {
     if node.op is Constant || aliases[node.results[0]] != nil { return }
-    if graph.type(of: node.results[0]).neighborhood != nil { return }
+    // A graph that its type says whole is nowhere in memory.
+    if let graph = graph.type(of: node.results[0]).neighborhood, graph.storage == nil { return }
     var failure: (any Error)?
     let outer = program.entry
     program.entry = LoopBuilder(continuing: outer)
@@ -123,12 +130,15 @@ public struct GraphLowering {
     switch fuse.kernel {
     case "row_chain": try lowerRowChain(fuse, node)
     case "max_relative": try lowerMaxRelative(fuse, node)
+    case "gated_max_relative": try lowerGatedMaxRelative(fuse, node)
     case "global_pool": lowerGlobalPool(node)
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
+        let kernels =
+          ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "gated_max_relative", "global_pool"]
         throw Diagnostic(
           "there is no kernel '\(fuse.kernel)'", at: node.location,
-          notes: ["kernels: \((ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "global_pool"]).joined(separator: ", "))"])
+          notes: ["kernels: \(kernels.joined(separator: ", "))"])
       }
       try lowerProduct(fuse, node)
     }
@@ -136,31 +146,33 @@ public struct GraphLowering {
 
   /// An op without a kernel: its own plain loops, in a function of its own.
   private mutating func lowerGeneral(_ node: Node) throws {
-    func tensor(_ value: ValueID, _ name: String) -> LoopTensor {
-      switch graph.type(of: value) {
-      case .tensor(let type):
-        return LoopTensor(buffer: name, type: type)
-      case .neighborhood(let type):
-        return LoopTensor(buffer: name, type: TensorType(.f32, []), neighborhood: type)
-      }
-    }
     var parameters: [LoopParameter] = []
     var arguments: [LoopArgument] = []
+    /// A value as the loops see it, passed under `name` where it is in memory.
+    func tensor(_ value: ValueID, _ name: String, _ access: LoopParameter.Access) -> LoopTensor {
+      let stored: TensorType?
+      let range: ClosedRange<Int>?
+      let result: LoopTensor
+      switch graph.type(of: value) {
+      case .tensor(let type):
+        (stored, range, result) = (type, nil, LoopTensor(buffer: name, type: type))
+      case .neighborhood(let type):
+        (stored, range, result) = (type.storage, type.storageRange, type.loopTensor(buffer: name))
+      }
+      if let stored {
+        parameters.append(
+          LoopParameter(name, .view(access, stored.element, count: stored.storageCount, range: range)))
+        arguments.append(.view(buffer: buffer(for: value), 0))
+      }
+      return result
+    }
     var operands: [LoopTensor] = []
     for (index, operand) in node.operands.enumerated() {
-      operands.append(tensor(operand, "operand_\(index)"))
-      guard let type = graph.type(of: operand).tensor else { continue }
-      parameters.append(
-        LoopParameter("operand_\(index)", .view(.read, type.element, count: type.storageCount, range: nil)))
-      arguments.append(.view(buffer: buffer(for: operand), 0))
+      operands.append(tensor(operand, "operand_\(index)", .read))
     }
     var results: [LoopTensor] = []
     for (index, result) in node.results.enumerated() {
-      let type = graph.tensorType(of: result)
-      results.append(tensor(result, "result_\(index)"))
-      parameters.append(
-        LoopParameter("result_\(index)", .view(.write, type.element, count: type.storageCount, range: nil)))
-      arguments.append(.view(buffer: buffer(for: result), 0))
+      results.append(tensor(result, "result_\(index)", .write))
     }
     var failure: (any Error)?
     let function = program.function(node.op.mnemonic, parameters) { builder in

@@ -144,8 +144,11 @@ extension GraphLowering {
         } else {
           let full = call(&program, first, task, image)
           let rest = call(&program, last, task, image)
-          builder.ifIndex([LoopComparison(task, .less, .constant(shares.count - 1))]) { $0.append(full) }
-            else: { $0.append(rest) }
+          builder.ifIndex([LoopComparison(task, .less, .constant(shares.count - 1))]) {
+            $0.append(full)
+          } else: {
+            $0.append(rest)
+          }
         }
       }
     }

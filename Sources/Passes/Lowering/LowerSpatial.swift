@@ -54,6 +54,55 @@ extension GraphLowering {
     program.entry = entry
   }
 
+  /// Max-relative over offsets that a distance admits: sampled distances, the limit they set, the output; tasks are rows.
+  mutating func lowerGatedMaxRelative(_ fuse: Fuse, _ node: Node) throws {
+    let shape = graph.tensorType(of: node.operands[0]).shape
+    var aggregate: Aggregate?
+    var offsets: [Offset] = []
+    var gate: OffsetGate?
+    for inner in fuse.body.nodes {
+      if let op = inner.op as? Aggregate { aggregate = op }
+      if let op = inner.op as? BuildNeighborhood { gate = op.construction.gate(height: shape[2], width: shape[3]) }
+      if let type = fuse.body.type(of: inner.results[0]).neighborhood, case .gatedOffsets(let list) = type.form {
+        offsets = list
+      }
+    }
+    guard let aggregate, case .nearInL1(let sample) = gate else {
+      throw Diagnostic("a gated_max_relative fuse holds an aggregation over gates that its kernel knows")
+    }
+    for case .string(let name) in fuse.schedule.filter({ $0.name == "lowering" }).map(\.value)
+    where GatedMaxRelativeKernel.Lowering(rawValue: name) == nil {
+      let names = GatedMaxRelativeKernel.Lowering.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Diagnostic("gated_max_relative has no lowering '\(name)'", notes: ["lowerings: \(names)"])
+    }
+    let stride = roundUp(shape[1], toMultipleOf: lanes)
+    let kernel = GatedMaxRelativeKernel(
+      height: shape[2], width: shape[3], pixelStride: stride, offsets: offsets, sample: sample,
+      selfMinusNeighbor: aggregate.direction == .selfMinusNeighbor, start: aggregate.start, lanes: lanes)
+    let row = kernel.rowFunction(in: &program)
+    let input = image(node.operands[0])
+    let output = image(node.results[0])
+    let distances = program.buffer("gate_distances", .arena, count: shape[2] * shape[3])
+    let limit = program.buffer("gate_limit", .arena, count: 1)
+    let sampling = kernel.sampleFunction(in: &program)
+    let limiting = kernel.limitFunction(in: &program)
+    let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
+    var entry = program.entry
+    entry.loop("image", 0, .constant(shape[0])) { builder, image in
+      let source = LoopArgument.view(buffer: input.buffer, image * input.imageElements)
+      builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
+        builder.call(sampling, [source, .view(buffer: distances, y * shape[3]), .index(y)])
+      }
+      builder.call(limiting, [.view(buffer: distances, 0), .view(buffer: limit, 0)])
+      builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
+        let result = image * output.imageElements + y * output.rowStep
+        builder.call(
+          row, [source, .view(buffer: limit, 0), .view(buffer: output.buffer, result), .index(y)])
+      }
+    }
+    program.entry = entry
+  }
+
   mutating func lowerGlobalPool(_ node: Node) {
     let shape = graph.tensorType(of: node.operands[0]).shape
     let padded = roundUp(shape[1], toMultipleOf: lanes)

@@ -11,14 +11,15 @@ struct PointwiseKernel {
 
   var pixels: Int
   var segments: [Segment]
-  /// Elements from one output pixel to the next. Less than the padded channels means that padding is not written.
+  /// Elements from one output pixel to the next. No multiple of the lanes means that there is no padding to write, not
+  /// even by the share of the channels that a task computes.
   var outputStride: Int
   var epilogue: Epilogue
   var panels: ProductPanels
 
   var depth: Int { segments.reduce(0) { $0 + $1.channels } }
   private var channels: Int { panels.channels }
-  private var masked: Bool { outputStride < panels.paddedChannels }
+  private var masked: Bool { !outputStride.isMultiple(of: panels.lanes) }
 
   /// Adds the kernel's function and returns its name. Arguments: inputs, weights, bias, residuals, channel vectors,
   /// output.

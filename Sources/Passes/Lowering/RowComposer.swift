@@ -114,7 +114,11 @@ struct RowComposer {
     let whole = [LoopComparison(end, .lessOrEqual, .constant(plan.stage.outputHeight))]
     let call = makeCall(
       &program, rings, image, stage: index, block: block, relative: plan.lead, count: plan.blockRows, taps: 0..<1)
-    builder.guarded(whole) { $0.append(call) } else: { rowByRow(&$0) }
+    builder.guarded(whole) {
+      $0.append(call)
+    } else: {
+      rowByRow(&$0)
+    }
   }
 
   /// One row of a stage, wherever it lies: nothing outside the image, the kernel rows that exist at its borders.

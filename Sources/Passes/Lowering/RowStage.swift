@@ -67,7 +67,7 @@ struct PointwiseStage: RowStage {
     in program: inout ProgramBuilder
   ) -> LoopStatement {
     let function = kernel(count * width).function(in: &program)
-    let constants = [weights, bias] .map { LoopArgument.view(buffer: $0, 0) }
+    let constants = [weights, bias].map { LoopArgument.view(buffer: $0, 0) }
     let vectors = channelVectors.map { LoopArgument.view(buffer: $0, 0) }
     return .call(function, inputs + constants + residuals + vectors + [output])
   }

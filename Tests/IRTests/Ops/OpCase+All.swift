@@ -145,6 +145,11 @@ extension OpCase {
     OpCase("mean of pixels", IncidenceMean(to: .hyperedges), [.tensor([2, 3, 3, 2], -2...2), hypergraph]),
     OpCase("mean of hyperedges", IncidenceMean(to: .nodes), [.tensor([2, 3, 4, 1], -2...2), hypergraph]),
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("mgc", BuildNeighborhood(construction: MGC(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("mgc clamped", BuildNeighborhood(construction: MGC(step: 5)), shapes: [2, 3, 5, 7]),
+    OpCase("dagc", BuildNeighborhood(construction: DAGC(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("dagc every pixel", BuildNeighborhood(construction: DAGC(step: 1)), shapes: [1, 7, 3, 5]),
+    OpCase("dagc of one pixel", BuildNeighborhood(construction: DAGC(step: 1)), shapes: [1, 3, 1, 1]),
     OpCase(
       "aggregate svga", Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0),
       [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),

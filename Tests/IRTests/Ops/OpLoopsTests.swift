@@ -12,13 +12,7 @@ import Testing
     let types = try test.op.resultTypes(test.types)
     let values: [RuntimeValue<Float>] = test.values()
     guard let type = types[0].tensor else {
-      // A neighbourhood of fixed offsets is all type: there is nothing to compute.
-      var builder = LoopBuilder()
-      let operands = [LoopTensor(buffer: "x", type: values[0].tensor.type)]
-      let result = try #require(types[0].neighborhood).loopTensor(buffer: "y")
-      try test.op.buildLoops(&builder, operands: operands, results: [result])
-      #expect(builder.statements.isEmpty)
-      return
+      return try graphLoopsAgree(test, values, #require(types[0].neighborhood))
     }
 
     var program = LoopProgram(name: "one_op")
@@ -57,6 +51,34 @@ import Testing
       let difference = abs(Double(found[index]) - expected)
       #expect(difference <= 4e-6 * max(1, abs(expected)), "\(test.name) at \(index): \(found[index]) for \(expected)")
     }
+  }
+
+  /// A graph's loops store exactly what the reference finds; one of fixed offsets is all type, and stores nothing.
+  private func graphLoopsAgree(_ test: OpCase, _ values: [RuntimeValue<Float>], _ type: NeighborhoodType) throws {
+    var builder = LoopBuilder()
+    let operands = [LoopTensor(buffer: "x", type: values[0].tensor.type)]
+    try test.op.buildLoops(&builder, operands: operands, results: [type.loopTensor(buffer: "y")])
+    guard let storage = type.storage, storage.count > 0 else {
+      #expect(builder.statements.isEmpty)
+      return
+    }
+    let input = values[0].tensor
+    let program = LoopProgram(
+      name: "one_graph",
+      buffers: [
+        LoopBuffer("x", .input, .f32, count: input.count),
+        LoopBuffer("y", .output, storage.element, count: storage.count, range: type.storageRange),
+      ], entry: builder.statements)
+    try program.verify(target: Self.target)
+    let output = try LoopInterpreter(program: program, target: Self.target).run([
+      "x": input.real.withUnsafeBytes { Array($0) }
+    ])
+    let reference: [RuntimeValue<Double>] = try test.op.evaluate(test.values())
+    guard case .neighborhood(let graph, _) = reference[0] else {
+      Issue.record("\(test.name) makes a graph")
+      return
+    }
+    #expect(output["y"] == Self.bytes(graph))
   }
 
   /// As `NeighborhoodType.storage` lays it out.

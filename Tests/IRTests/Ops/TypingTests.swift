@@ -117,6 +117,8 @@ import Testing
     #expect(Self.message(op, [x, edges]).contains("does not run over hyperedges"))
     #expect(Self.message(op, [x, indices]).contains("indices into the 20 pixels of operand 0"))
     #expect(Self.message(BuildNeighborhood(construction: SVGA(step: 0)), [x]).contains("must be at least 1"))
+    #expect(Self.message(BuildNeighborhood(construction: MGC(step: 0)), [x]).contains("must be at least 1"))
+    #expect(Self.message(BuildNeighborhood(construction: DAGC(step: -2)), [x]).contains("must be at least 1"))
     #expect(Self.message(Relu(), [graph]).contains("must be a tensor"))
   }
 }

@@ -19,8 +19,8 @@ struct DynamicGrapherBlock: BlockKind {
   private var hasResidual: Bool
 
   init(_ reader: SpecReader) throws {
-    construction = try GrapherBlock.op(reader, "construction", BuildNeighborhood.init)
-    aggregation = try GrapherBlock.op(reader, "aggregation", Aggregate.init)
+    construction = try reader.op("construction", BuildNeighborhood.init)
+    aggregation = try reader.op("aggregation", Aggregate.init)
     reduction = try reader.integer("reduction", in: 1...64, default: 1)
     hasRelativePositions = try reader.bool("relative_positions", default: false)
     expansion = try reader.positive("expansion", atMost: 64, default: 2)

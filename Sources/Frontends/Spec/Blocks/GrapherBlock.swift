@@ -14,28 +14,12 @@ struct GrapherBlock: BlockKind {
   private var hasResidual: Bool
 
   init(_ reader: SpecReader) throws {
-    construction = try Self.op(reader, "construction", BuildNeighborhood.init)
-    aggregation = try Self.op(reader, "aggregation", Aggregate.init)
+    construction = try reader.op("construction", BuildNeighborhood.init)
+    aggregation = try reader.op("aggregation", Aggregate.init)
     expansion = try reader.positive("expansion", atMost: 64, default: 2)
     groups = try reader.integer("groups", in: 1...ModelBuilder.mostChannels, default: 1)
     activation = try reader.choice("activation", default: .gelu)
     hasResidual = try reader.bool("residual", default: true)
-  }
-
-  /// Reads an op's own attributes from a nested mapping, so that a new kind of graph needs nothing here. The op says
-  /// what is wrong with them; the mapping says where.
-  static func op<Result: Op>(
-    _ reader: SpecReader, _ key: String, _ make: (inout AttributeReader) throws -> Result
-  ) throws -> Result {
-    var attributes = AttributeReader(try reader.attributes(key), owner: "'\(key)'")
-    do {
-      let op = try make(&attributes)
-      try attributes.finish()
-      return op
-    } catch var error as Diagnostic {
-      if error.location == nil { error.location = reader.value(key)?.location }
-      throw error
-    }
   }
 
   func build(_ builder: inout ModelBuilder, _ x: ValueID, path: String) throws -> ValueID {

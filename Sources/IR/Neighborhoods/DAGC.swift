@@ -1,0 +1,131 @@
+import RealModule
+
+/// Dynamic axial graph construction (Munir, Avery, Rahman and Marculescu, GreedyViG, arXiv:2405.06849): of the pixels
+/// K, 2K, ... rows below (while below the height) and then columns right (while below the width), wrapping, those
+/// whose features are near.
+///
+/// Near means that the L1 distance over the channels is strictly below mean - deviation of a sample: for every pixel
+/// of the image, its distance to the pixel ceil(H / 2) rows down and ceil(W / 2) columns right, wrapping. The deviation
+/// divides by the number of pixels less one.
+public struct DAGC: GraphConstruction {
+  public static let kind = "dagc"
+
+  /// K, in pixels.
+  public var step: Int
+
+  public init(step: Int) {
+    self.step = step
+  }
+
+  public init(_ reader: inout AttributeReader) throws {
+    self.step = try reader.integer("step")
+  }
+
+  public var attributes: [Attribute] { [Attribute("step", .integer(step))] }
+
+  public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
+    if step < 1 { throw Diagnostic("dagc: the step is \(step); it must be at least 1") }
+    return .gatedOffsets(offsets(height: height, width: width))
+  }
+
+  public func gate(height: Int, width: Int) -> OffsetGate? { .nearInL1(sample: sample(height: height, width: width)) }
+
+  private func offsets(height: Int, width: Int) -> [Offset] {
+    let down = stride(from: step, to: height, by: step).map { Offset(dy: $0, dx: 0) }
+    let right = stride(from: step, to: width, by: step).map { Offset(dy: 0, dx: $0) }
+    return down + right
+  }
+
+  private func sample(height: Int, width: Int) -> Offset { Offset(dy: ceilDivide(height, 2), dx: ceilDivide(width, 2)) }
+
+  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
+    _ x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> NeighborhoodValue {
+    let height = x.shape[2]
+    let width = x.shape[3]
+    let offsets = offsets(height: height, width: width)
+    var admitted = [[Bool]](repeating: [], count: offsets.count)
+    for n in 0..<x.shape[0] {
+      let sampled = distances(x.real, image: n, shape: x.shape, sample(height: height, width: width))
+      let mean = sampled.reduce(0, +) / T(sampled.count)
+      let squares = sampled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      let limit = mean - (squares / T(sampled.count - 1)).squareRoot()
+      for (place, offset) in offsets.enumerated() {
+        admitted[place] += distances(x.real, image: n, shape: x.shape, offset).map { $0 < limit }
+      }
+    }
+    return .gatedOffsets(offsets, admitted: admitted)
+  }
+
+  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {
+    let x = operands[0]
+    if x.type.element != .f32 { throw Diagnostic("dagc runs on f32 only, not on \(x.type)") }
+    let height = x.shape[2]
+    let width = x.shape[3]
+    let offsets = offsets(height: height, width: width)
+    // One pixel has no neighbours, and no deviation either.
+    if offsets.isEmpty { return }
+
+    func distance(_ builder: inout LoopBuilder, _ pixel: [LoopIndex], _ offset: Offset) -> LoopValue {
+      let sum = builder.register("distance", .f32, .f32(0))
+      let row = (pixel[1] + .constant(height - offset.dy)) % height
+      let column = (pixel[2] + .constant(width - offset.dx)) % width
+      builder.loop("c", 0, .constant(x.shape[1])) { builder, c in
+        let difference = x.load([pixel[0], c, pixel[1], pixel[2]]) - x.load([pixel[0], c, row, column])
+        builder.assign(sum, .variable(sum) + .unary(.absolute, difference))
+      }
+      return .variable(sum)
+    }
+    /// The sum over the sample of a term of each distance, compensated: gates hang on its last bits.
+    func total(
+      _ builder: inout LoopBuilder, image: LoopIndex, _ term: (inout LoopBuilder, LoopValue) -> LoopValue
+    ) -> LoopValue {
+      let sum = CompensatedSum(&builder, .f32)
+      builder.loops(over: [height, width]) { builder, index in
+        let value = distance(&builder, [image] + index, sample(height: height, width: width))
+        sum.add(&builder, term(&builder, value))
+      }
+      return sum.value
+    }
+
+    let pixels = Double(height * width)
+    builder.loop("n", 0, .constant(x.shape[0])) { builder, n in
+      let sum = total(&builder, image: n) { $1 }
+      let mean = builder.let("mean", .f32, sum / .f32(pixels))
+      let squares = total(&builder, image: n) { builder, value in
+        let deviation = builder.let("deviation", .f32, value - mean)
+        return deviation * deviation
+      }
+      let limit = builder.let("limit", .f32, mean - .unary(.squareRoot, squares / .f32(pixels - 1)))
+      for (place, offset) in offsets.enumerated() {
+        builder.loops(over: [height, width]) { builder, index in
+          let isNear = LoopValue.compare(.less, distance(&builder, [n] + index, offset), limit)
+          let byte = LoopType(.u8)
+          builder.store(
+            result.buffer, result.offset([.constant(place), n] + index),
+            .select(isNear, .constant(1, byte), .constant(0, byte)))
+        }
+      }
+    }
+  }
+}
+
+/// For every pixel of an image, the sum over channels of its distance to the neighbour at `offset`.
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func distances<T: Real & BinaryFloatingPoint & Sendable>(
+  _ x: [T], image: Int, shape: [Int], _ offset: Offset
+) -> [T] {
+  let height = shape[2]
+  let width = shape[3]
+  let plane = height * width
+  var result = [T](repeating: 0, count: plane)
+  for channel in (image * shape[1])..<((image + 1) * shape[1]) {
+    for pixel in 0..<plane {
+      let row = (pixel / width + height - offset.dy) % height
+      let column = (pixel % width + width - offset.dx) % width
+      result[pixel] += abs(x[channel * plane + pixel] - x[channel * plane + row * width + column])
+    }
+  }
+  return result
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Testing
+
+@testable import IR
+
+/// Every function of `LoopMath` against double, over its whole range, with and without a fused multiply-add.
+@Suite struct LoopMathTests {
+  typealias Builder = (inout LoopBuilder, LoopValue, Int) -> LoopValue
+
+  /// The function's values at `points`, on the loop interpreter.
+  static func values(_ function: Builder, at points: [Float], target: Target) throws -> [Float] {
+    var builder = LoopBuilder()
+    builder.loop("i", 0, .constant(points.count / 8), step: 1) { builder, i in
+      let type = LoopType(.f32, lanes: 8)
+      let x = builder.let("x", type, .load("points", i * 8, type))
+      builder.store("results", i * 8, function(&builder, x, 8))
+    }
+    let program = LoopProgram(
+      name: "math",
+      buffers: [
+        LoopBuffer("points", .input, .f32, count: points.count),
+        LoopBuffer("results", .output, .f32, count: points.count),
+      ], entry: builder.statements)
+    try program.verify(target: target)
+    return try LoopInterpreter(program: program, target: target).run(floats: ["points": points])["results"] ?? []
+  }
+
+  static func points(_ range: ClosedRange<Float>, count: Int = 200_000) -> [Float] {
+    (0..<count).map { range.lowerBound + (range.upperBound - range.lowerBound) * Float($0) / Float(count - 1) }
+  }
+
+  static let targets = ["scalar", "avx2"]
+
+  @Test(arguments: targets) func gelu(_ name: String) throws {
+    let target = try Target.named(name)
+    for range in [Float(-12)...12, -0.5...0.5, -1000...1000] {
+      let points = Self.points(range)
+      let found = try Self.values(LoopMath.gelu, at: points, target: target)
+      for (x, y) in zip(points, found) {
+        let exact = Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot())
+        #expect(abs(Double(y) - exact) <= 1e-6 * max(1, abs(Double(x))), "gelu(\(x)) = \(y), exactly \(exact)")
+        if abs(x) < 0.5 {
+          #expect(abs(Double(y) - exact) <= 2 * Double(Float(exact).ulp), "gelu(\(x)) = \(y), exactly \(exact)")
+        }
+      }
+    }
+    let edges: [Float] = [0, -0.0, .infinity, 3e38, -3e38, .nan, 1e-40, -1e-40]
+    let found = try Self.values(LoopMath.gelu, at: edges, target: target)
+    #expect(found[0] == 0 && found[1] == 0 && found[2] == .infinity && found[3] == 3e38 && found[4] == 0)
+  }
+
+  /// In units of the last place of the exact result, and in absolute terms where results cross zero.
+  @Test(arguments: targets) func elementary(_ name: String) throws {
+    let target = try Target.named(name)
+    let cases: [(Builder, (Double) -> Double, ClosedRange<Float>, Double)] = [
+      (LoopMath.exp, { Foundation.exp($0) }, -87...88, 2),
+      (LoopMath.log, { Foundation.log($0) }, 1e-30...4, 2.5),
+      (LoopMath.log, { Foundation.log($0) }, 1...1e30, 2.5),
+      (LoopMath.tanh, { Foundation.tanh($0) }, -12...12, 4),
+      (LoopMath.sigmoid, { 1 / (1 + Foundation.exp(-$0)) }, -80...80, 4),
+      (LoopMath.erf, { Foundation.erf($0) }, -6...6, 4),
+    ]
+    for (function, reference, range, ulps) in cases {
+      let points = Self.points(range)
+      let found = try Self.values(function, at: points, target: target)
+      for (x, y) in zip(points, found) {
+        let exact = reference(Double(x))
+        let tolerance = max(ulps * Double(Float(exact).ulp), 1e-37)
+        #expect(abs(Double(y) - exact) <= tolerance, "at \(x): \(y), exactly \(exact)")
+      }
+    }
+    let exp = try Self.values(LoopMath.exp, at: [-200, 200, .infinity, -.infinity, .nan, 0, -104, 1], target: target)
+    #expect(exp[0] == 0 && exp[1] == .infinity && exp[2] == .infinity && exp[3] == 0 && exp[4].isNaN && exp[5] == 1)
+    let log = try Self.values(LoopMath.log, at: [0, -1, .infinity, .nan, 1, 1e-40, 2, 4], target: target)
+    #expect(log[0] == -.infinity && log[1].isNaN && log[2] == .infinity && log[3].isNaN && log[4] == 0)
+    #expect(abs(log[5] - Float(Foundation.log(Double(Float(1e-40))))) < 1e-4)
+  }
+}
