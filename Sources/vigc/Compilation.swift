@@ -39,7 +39,8 @@ struct Compilation {
     var weights = try options.weights.map { try WeightSource(parsing: $0) }
     if weights == nil, let golden, !options.model.hasSuffix(".vir") { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
-      model: options.model, weights: weights, inputSize: size, batch: options.batch)
+      model: options.model, weights: weights, inputSize: size, batch: options.batch,
+      resizePositions: options.resizePositions, membershipSeed: options.membershipSeed)
     if options.normalize { try normalize() }
   }
 

@@ -100,6 +100,12 @@ struct CompileOptions: ParsableArguments {
     transform: { try InputSize(parsing: $0) })
   var inputSize: InputSize?
 
+  @Flag(help: "Resize a model's positions, as PyTorch's bicubic does, where the input has another size than its own.")
+  var resizePositions = false
+
+  @Option(help: "What the first memberships of hypergraphs are made of.")
+  var membershipSeed: UInt64 = 0
+
   @Option(help: "Inputs a call takes at once.", transform: { try CompileOptions.positive($0, upTo: 1024) })
   var batch: Int?
 

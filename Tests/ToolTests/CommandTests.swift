@@ -195,6 +195,7 @@ import Testing
     expectSuccess(help)
     for option in [
       "--weights <synthetic[:SEED]|FILE>", "--target", "--input-size <HxW>", "--batch", "--normalize",
+      "--resize-positions", "--membership-seed",
       "--threads <none|pthread|N>", "--weights-as <blob|incbin|array>", "--prefix", "--build <static,shared>",
       "--print-ir-after <NAME|all>", "-o, --output <DIR>",
     ] { #expect(help.output.contains(option), "\(option)") }
