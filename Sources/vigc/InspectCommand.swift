@@ -1,4 +1,5 @@
 import ArgumentParser
+import Frontends
 import IR
 
 /// `vigc inspect MODEL --stage S`.

@@ -78,7 +78,7 @@ import Testing
       Issue.record("\(test.name) makes a graph")
       return
     }
-    #expect(output["y"] == Self.bytes(graph))
+    #expect(output["y"] == Self.bytes(graph, of: type))
   }
 
   /// As `NeighborhoodType.storage` lays it out.
