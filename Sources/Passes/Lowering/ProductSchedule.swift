@@ -28,7 +28,8 @@ struct ProductSchedule: Hashable {
 /// The cost model that picks a schedule, in cycles of one step of the reduction.
 ///
 /// Figures of Zen 3 and Ice Lake: two fused multiply-adds and two loads a cycle, four cycles of latency; weights that
-/// do not fit in L1 stream from L2 at about 24 bytes a cycle (measured with the products of `mobilevig_ti`).
+/// do not fit in L1 are assumed to stream from L2 at 24 bytes a cycle, a quarter less than `Benchmarks/compare` reads on
+/// Zen 3. None of the figures has been fitted to timed products yet.
 struct ProductCost {
   var target: Target
   /// Length of the reduction.
