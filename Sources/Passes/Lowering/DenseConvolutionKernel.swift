@@ -1,8 +1,8 @@
 import IR
 
 /// A dense convolution as a direct product: each kernel tap is a piece of the reduction, its inputs broadcast from where
-/// they lie, so nothing is copied into columns first. Comes as one output row (for chains of rows) and as a whole image
-/// (each panel of weights then sweeps every row before the next one is read).
+/// they lie, so nothing is copied into columns first. Each panel of weights sweeps every row of the image before the next
+/// one is read.
 struct DenseConvolutionKernel {
   /// Where the input's elements lie.
   enum Input: Hashable {
@@ -56,19 +56,6 @@ struct DenseConvolutionKernel {
       + [.input("weights", count: depth * panels.paddedChannels), .input("bias", count: biasCount)]
       + epilogue.parameters(tensorElements: outputCount, channelElements: panels.paddedChannels)
       + [.output("output", count: outputCount)]
-  }
-
-  /// Adds the function for output rows whose kernel rows `taps` lie inside the input. Arguments: one input row a tap,
-  /// weights, bias, residuals, channel vectors, output row.
-  func rowFunction(taps: Range<Int>, in program: inout ProgramBuilder) -> String {
-    precondition(biasClasses == nil, "border biases belong to whole images")
-    let inputs = taps.map { LoopParameter.input("row_\($0)", count: rowCount) }
-    let edge = taps.count == rows.kernel ? "" : "_rows\(taps.lowerBound)to\(taps.upperBound)"
-    return program.function(name + edge, parameters(inputs: inputs, pixels: outputWidth)) { builder in
-      panels.loop(&builder, careful: !epilogue.keepsZero) { builder, group, channel, live in
-        writeRow(&builder, group, channel: channel, live: live, taps: taps, outputRow: 0) { ("row_\($0)", 0) }
-      }
-    }
   }
 
   /// Adds the function for a whole image. Arguments: input image, weights, bias, residuals, channel vectors, output.
