@@ -83,7 +83,8 @@ public struct KNN: GraphConstruction {
     forEachPixel(of: x, data: data) { pixel, distances, first, count in
       let ranked = nearest(distances, from: first, among: count, count: k * dilation)
       let own = indices[(pixel * k)..<((pixel + 1) * k)]
-      if own.contains(where: { !(0..<count).contains($0) }) || (Set(own).count < k && Set(ranked).count == k * dilation) {
+      let repeats = Set(own).count < k && Set(ranked).count == k * dilation
+      if repeats || own.contains(where: { !(0..<count).contains($0) }) {
         worst = .infinity
         return
       }
