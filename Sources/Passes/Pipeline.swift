@@ -3,7 +3,11 @@ import IR
 /// The passes of a compilation, in order.
 public enum Pipeline {
   /// Every pass of an ordinary compilation, a line a pass, each with the reason for its place.
-  public static func passes(for target: Target) -> [any Pass] {
+  ///
+  /// - Parameter lowerings: What the user asked for in place of the cheapest.
+  public static func passes(
+    for target: Target, lowerings: LoweringRequests = LoweringRequests()
+  ) -> [any Pass] {
     [
       FoldConstants(),  // first, so that every later fold sees plain constants
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
@@ -11,7 +15,7 @@ public enum Pipeline {
       FoldIdentity(),  // after both, which change a convolution before its input is added to it
       MergeHeads(),  // leaves the factor 1/2 behind ...
       FoldScale(),  // ... for this
-      FuseNeighborhood(),  // before products, which then see max-relative as one operand
+      FuseNeighborhood(requests: lowerings),  // before products, which then see max-relative as one operand
       FormPools(),
       FormProducts(),  // after all folding: what is left in a chain is a real epilogue
       ChainRows(target: target),  // needs the products
@@ -20,8 +24,10 @@ public enum Pipeline {
   }
 
   /// Every pass by name, for `vigc opt --passes` and `vigc passes`.
-  public static func registry(for target: Target) -> [any Pass] {
+  public static func registry(
+    for target: Target, lowerings: LoweringRequests = LoweringRequests()
+  ) -> [any Pass] {
     var seen: Set<String> = []
-    return passes(for: target).filter { seen.insert($0.name).inserted }
+    return passes(for: target, lowerings: lowerings).filter { seen.insert($0.name).inserted }
   }
 }

@@ -86,7 +86,9 @@ struct Compilation {
     return result
   }
 
-  mutating func optimize() throws -> Graph { try run(Pipeline.passes(for: target), on: model.graph) }
+  mutating func optimize() throws -> Graph {
+    try run(Pipeline.passes(for: target, lowerings: options.lowerings), on: model.graph)
+  }
 
   /// The proved loop program of an optimised graph.
   func lower(_ graph: Graph, proving: Bool = true) throws -> LoopProgram {
@@ -136,11 +138,13 @@ struct Compilation {
   // MARK: Passes by name
 
   /// Every pass that a name on the command line may mean.
-  static func passes(for target: Target, _ preprocessing: ImagePreprocessing?) -> [any Pass] {
+  static func passes(
+    for target: Target, _ preprocessing: ImagePreprocessing?, lowerings: LoweringRequests
+  ) -> [any Pass] {
     let normalization = preprocessing.map {
       NormalizeInput(mean: $0.mean, standardDeviation: $0.standardDeviation)
     }
-    return (normalization.map { [$0] } ?? []) + Pipeline.registry(for: target)
+    return (normalization.map { [$0] } ?? []) + Pipeline.registry(for: target, lowerings: lowerings)
   }
 
   static func passNames(for target: Target) -> [String] {

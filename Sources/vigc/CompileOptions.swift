@@ -2,6 +2,7 @@ import ArgumentParser
 import Codegen
 import Frontends
 import IR
+import Passes
 
 /// `HEIGHTxWIDTH`.
 struct InputSize: Hashable, Sendable {
@@ -84,6 +85,22 @@ enum BuildKind: String, CaseIterable, Sendable {
 
 extension LibraryOptions.WeightsForm: ExpressibleByArgument {}
 
+/// `MODULE=NAME`: how one graph construction is lowered.
+struct LoweringOption: Hashable, Sendable {
+  var node: String
+  var name: String
+
+  init(parsing text: String) throws {
+    guard let split = text.lastIndex(of: "="), split != text.startIndex, text.index(after: split) != text.endIndex
+    else {
+      throw ValidationError(
+        "'\(text)' names no lowering; expected MODULE=NAME, like backbone.0.0.graph_conv=fused_rolls")
+    }
+    node = String(text[..<split])
+    name = String(text[text.index(after: split)...])
+  }
+}
+
 /// What every command that compiles takes.
 struct CompileOptions: ParsableArguments {
   @Argument(help: "A model of the zoo (see 'vigc models'), a .yaml spec, or a .vir graph.")
@@ -141,10 +158,22 @@ struct CompileOptions: ParsableArguments {
   @Option(help: "The C compiler.")
   var cc: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Lower the graph construction of a module so, not as estimated (may be repeated; '*' is every module).",
+      valueName: "MODULE=NAME"),
+    transform: { try LoweringOption(parsing: $0) })
+  var lowering: [LoweringOption] = []
+
   @Option(help: ArgumentHelp("Print the graph after a pass, on standard error.", valueName: "NAME|all"))
   var printIrAfter: String?
 
   var toolchain: Toolchain { Toolchain(cc: cc) }
+
+  /// What was asked for in place of the cheapest lowering.
+  var lowerings: LoweringRequests {
+    LoweringRequests(Dictionary(lowering.map { ($0.node, $0.name) }) { first, _ in first })
+  }
 
   /// Tasks that parallel regions are split into, and workers the arena has room for.
   var workerCount: Int { workers ?? threads.workers }
@@ -158,6 +187,10 @@ struct CompileOptions: ParsableArguments {
   }
 
   func validate() throws {
+    let modules = lowering.map(\.node)
+    if let twice = modules.first(where: { node in modules.filter { $0 == node }.count > 1 }) {
+      throw ValidationError("--lowering says twice how '\(twice)' is lowered")
+    }
     if case .count(let count) = threads, let workers, workers < count {
       throw ValidationError("\(count) threads and at most \(workers) workers; --workers must be at least as many")
     }

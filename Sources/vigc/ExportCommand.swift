@@ -22,6 +22,7 @@ struct ExportCommand: AsyncParsableCommand {
       ("--target", options.target != "native"), ("--threads", options.threads != .none),
       ("--workers", options.workers != nil), ("--weights-as", options.weightsAs != .blob),
       ("--prefix", options.prefix != nil), ("--build", !options.build.isEmpty), ("--cc", options.cc != nil),
+      ("--lowering", !options.lowering.isEmpty),
       ("--print-ir-after", options.printIrAfter != nil),
     ]
     if let option = given.first(where: \.1) {

@@ -25,7 +25,8 @@ struct OptCommand: AsyncParsableCommand {
       throw Compilation.unknownPass(name, for: target)
     }
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
-    let known = Compilation.passes(for: target, compilation.model.preprocessing)
+    let known = Compilation.passes(
+      for: target, compilation.model.preprocessing, lowerings: options.lowerings)
     let wanted = try names.map { name -> any Pass in
       guard let pass = known.first(where: { $0.name == name }) else {
         throw Diagnostic("\(name) needs a model that says how its input is normalised")

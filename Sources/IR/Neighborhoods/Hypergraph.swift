@@ -54,12 +54,17 @@ public struct Hypergraph: GraphConstruction {
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
     _ x: Tensor<T>, data: [Tensor<T>]
   ) throws -> NeighborhoodValue {
+    incidence(memberships(of: x, from: data[0]), batch: x.shape[0], pixels: x.shape[2] * x.shape[3])
+  }
+
+  /// The memberships of the last round, [batch, pixels, hyperedges].
+  private func memberships<T: Real & BinaryFloatingPoint & Sendable>(of x: Tensor<T>, from first: Tensor<T>) -> [T] {
     let pixels = x.shape[2] * x.shape[3]
     // Pixels x channels, which both products of a round need.
     let features = (0..<x.shape[0]).map { n in
       transposed(Array(x.real[(n * x.shape[1] * pixels)..<((n + 1) * x.shape[1] * pixels)]), rows: x.shape[1])
     }
-    var memberships = data[0].real
+    var memberships = first.real
     divideByRowSums(&memberships, columns: hyperedges)
     let size = pixels * hyperedges
     for round in 0..<Self.mostRounds {
@@ -72,7 +77,30 @@ public struct Hypergraph: GraphConstruction {
       let change = zip(memberships, before).reduce(0 as T) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
       if round > 0 && change.squareRoot() < T(Self.leastChange) { break }
     }
-    return incidence(memberships, batch: x.shape[0], pixels: pixels)
+    return memberships
+  }
+
+  /// Of the links that differ, the greatest distance of a membership from what decides it: its threshold, or, where the
+  /// largest decides, the largest. Where nodes differ in being weak, the distance of their largest from that threshold.
+  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T {
+    let form = NeighborhoodForm.incidence(hyperedges: hyperedges)
+    let type = NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3])
+    guard case .incidence = chosen else { return .infinity }
+    let memberships = memberships(of: x, from: data[0])
+    let expected = type.links(of: incidence(memberships, batch: x.shape[0], pixels: x.shape[2] * x.shape[3]))
+    let thresholds = [Self.membershipOfMembers, Self.weakMembership, Self.membershipBesideWeak].map { T($0) }
+    var worst: T = 0
+    for (place, (found, wanted)) in zip(type.links(of: chosen), expected).enumerated() where found != wanted {
+      let row = memberships[(place / hyperedges * hyperedges)..<((place / hyperedges + 1) * hyperedges)]
+      let largest = row.max() ?? 0
+      // Any of them may have decided, and whichever is nearest explains the difference best.
+      let apart = thresholds.map { abs(memberships[place] - $0) } + [abs(largest - memberships[place])]
+      let weak = abs(largest - T(Self.weakMembership))
+      worst = max(worst, min(apart.min() ?? .infinity, weak))
+    }
+    return worst
   }
 
   /// Who is a member of what, from memberships [batch, pixels, hyperedges].

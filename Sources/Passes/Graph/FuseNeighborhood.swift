@@ -1,116 +1,77 @@
 import IR
 
-/// Joins the construction of a graph of fixed or gated offsets with the aggregation over it, and chooses how it is lowered.
+/// Joins the construction of a graph with the aggregation over it where one kernel does both, and chooses how each
+/// construction is lowered.
 ///
 ///     %n = neighborhood(%x) {kind = "svga", step = 2}
 ///     %a = aggregate(%x, %n) {kind = "max_relative"}        =>
 ///
 ///     %a = fuse "max_relative" (%x) {lowering = "windowed", ...} { the two }
 ///
-/// The choice: the cheapest of the lowerings that apply, in vector operations a pixel; see `OffsetsCost`. Offsets that a
-/// distance admits become `gated_max_relative` the same way.
+/// The choice: the cheapest of the lowerings that apply, by the estimate of its form (`OffsetsCost`,
+/// `GatedOffsetsCost`), unless the user asked for another. What was chosen, why, and what it was chosen over is in the
+/// schedule.
 public struct FuseNeighborhood: Pass {
   public static let name = "fuse-neighborhood"
   public static let summary = "joins graph construction with aggregation and chooses their lowering by cost"
 
-  public init() {}
+  public var requests: LoweringRequests
+
+  public init(requests: LoweringRequests = LoweringRequests()) { self.requests = requests }
 
   public func run(_ graph: Graph) throws -> Graph {
-    try GraphRewriter.rewrite(graph) { rewriter, node in
-      guard let aggregate = node.op as? Aggregate, aggregate.kind == .maxRelative,
-        let (build, builder) = rewriter.single(BuildNeighborhood.self, node.operands[1]),
-        case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
-      else { return nil }
-      let kernel: String
-      let choice: (lowering: String, cost: Double, reason: String)
-      switch type.form {
-      case .offsets(let offsets):
-        let best = OffsetsCost(
+    var chooser = LoweringChooser(requests)
+    var exposed: [ValueID: ValueID] = [:]
+    let result = try GraphRewriter.rewrite(graph) { rewriter, node in
+      if node.op is Links, let known = exposed[node.operands[0]] { return [known] }
+      guard let aggregate = node.op as? Aggregate else { return nil }
+      let links = graph.nodes.first { $0.op is Links && $0.operands == [node.operands[1]] }
+      guard let results = try joined(&rewriter, aggregate, node, links: links, &chooser) else { return nil }
+      if results.count > 1 { exposed[node.operands[1]] = results[1] }
+      return [results[0]]
+    }
+    try chooser.requireAllMet()
+    return result
+  }
+
+  /// An aggregation over fixed or gated offsets, with the construction of its graph, and with the node that brings the
+  /// graph's links out where there is one.
+  private func joined(
+    _ rewriter: inout GraphRewriter, _ aggregate: Aggregate, _ node: Node, links: Node?,
+    _ chooser: inout LoweringChooser
+  ) throws -> [ValueID]? {
+    guard aggregate.kind == .maxRelative,
+      let builder = rewriter.definition(of: node.operands[1]), let build = builder.op as? BuildNeighborhood,
+      rewriter.useCount(node.operands[1]) == (links == nil ? 1 : 2),
+      case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
+    else { return nil }
+    let kernel: String
+    let candidates: [LoweringCandidate]
+    switch type.form {
+    case .offsets(let offsets):
+      kernel = "max_relative"
+      candidates =
+        OffsetsCost(
           offsets: offsets, height: type.height, width: type.width, startsAtZero: aggregate.start == 0
-        ).choice
-        kernel = "max_relative"
-        choice = (best.lowering.rawValue, best.cost, best.reason)
-      case .gatedOffsets(let offsets):
-        // The kernel measures distances in the image it aggregates, by a test it knows.
-        guard builder.operands == [node.operands[0]],
-          build.construction.gate(height: type.height, width: type.width) != nil
-        else { return nil }
-        kernel = "gated_max_relative"
-        // A neighbour is two loads, a subtraction, an absolute value and an addition; the sample is one more.
-        choice = (
-          GatedMaxRelativeKernel.Lowering.direct.rawValue, Double(5 * (offsets.count + 1) + 1),
-          "\(offsets.count) rolls measured and read in place"
-        )
-      case .indices, .incidence:
-        return nil
-      }
-      var body = FuseBody(name: kernel)
-      try body.add(builder, in: rewriter.graph)
-      try body.add(node, in: rewriter.graph)
-      let schedule = [
-        Attribute("lowering", .string(choice.lowering)),
-        Attribute("cost", .float(choice.cost)),
-        Attribute("reason", .string(choice.reason)),
-      ]
-      return try rewriter.add(
-        body.fuse(kernel: kernel, schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
+        ).candidates
+    case .gatedOffsets(let offsets):
+      // The kernel measures distances in the image it aggregates, by a test it knows.
+      guard builder.operands == [node.operands[0]],
+        build.construction.gate(height: type.height, width: type.width) != nil
+      else { return nil }
+      kernel = "gated_max_relative"
+      candidates = GatedOffsetsCost(offsets: offsets, height: type.height, width: type.width).candidates
+    case .indices, .incidence:
+      return nil
     }
-  }
-}
-
-/// What each lowering of max-relative over fixed offsets costs, in vector loads, stores and comparisons a pixel.
-struct OffsetsCost {
-  var offsets: [Offset]
-  var height: Int
-  var width: Int
-  var startsAtZero: Bool
-
-  struct Choice {
-    var lowering: MaxRelativeKernel.Lowering
-    var cost: Double
-    var reason: String
-  }
-
-  /// Every lowering that applies, cheapest first.
-  var candidates: [Choice] {
-    // A roll is a load and a comparison; self, the subtraction and the store come on top.
-    var result = [
-      Choice(
-        lowering: .fusedRolls, cost: Double(2 * offsets.count + 3),
-        reason: "\(offsets.count) rolls read in place")
-    ]
-    guard startsAtZero, let steps = MaxRelativeKernel.steps(offsets, height: height, width: width) else {
-      return result
-    }
-    let windows = (y: ceilDivide(height, steps.y), x: ceilDivide(width, steps.x))
-    let passes = [windows.y, windows.x].reduce(0) { $0 + Int(Double($1).logarithm2Ceiling) }
-    // A doubling pass is two loads, a comparison and a store.
-    result.append(
-      Choice(
-        lowering: .windowed, cost: Double(4 * passes + 6),
-        reason: "windows of \(windows.y) and \(windows.x) steps in \(passes) doubling passes"))
-    if height % steps.y == 0, width % steps.x == 0 {
-      // Each axis reads every pixel once and compares once; the class extremes are shared.
-      result.append(
-        Choice(
-          lowering: .classReduced, cost: 2 + 2 + 5 + Double(steps.y) / Double(height),
-          reason: "the steps \(steps.y) and \(steps.x) divide \(height) x \(width): one extreme a residue class"))
-    }
-    return result.sorted { $0.cost < $1.cost }
-  }
-
-  var choice: Choice { candidates[0] }
-}
-
-extension Double {
-  /// The least integer p with 2^p at least self.
-  fileprivate var logarithm2Ceiling: Double {
-    var power = 0.0
-    var reach = 1.0
-    while reach < self {
-      reach *= 2
-      power += 1
-    }
-    return power
+    var body = FuseBody(name: kernel)
+    try body.add(builder, in: rewriter.graph)
+    if let links { try body.add(links, in: rewriter.graph) }
+    try body.add(node, in: rewriter.graph)
+    if let links { body.expose(links.results) }
+    let schedule = try chooser.schedule(
+      candidates, node: builder, value: rewriter.name(of: builder))
+    return try rewriter.add(
+      body.fuse(kernel: kernel, schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
   }
 }
