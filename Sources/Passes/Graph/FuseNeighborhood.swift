@@ -22,6 +22,9 @@ public struct FuseNeighborhood: Pass {
   public func run(_ graph: Graph) throws -> Graph {
     var chooser = LoweringChooser(requests)
     let result = try GraphRewriter.rewrite(graph) { rewriter, node in
+      if let build = node.op as? BuildNeighborhood { return try clustered(&rewriter, build, node, &chooser) }
+      if node.op is IncidenceMean { return try averaged(&rewriter, node) }
+      if node.op is Add { return try addedToMean(&rewriter, node) }
       guard let aggregate = node.op as? Aggregate else { return nil }
       return try joined(&rewriter, aggregate, node, &chooser)
     }
