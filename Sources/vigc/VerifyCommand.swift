@@ -32,6 +32,15 @@ struct VerifyCommand: AsyncParsableCommand {
   @Flag(help: "Also compare the output of every module, in a variant of the library that returns them all.")
   var layers = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Compare on the graphs the library chose, and hold each of them to what its kind allows.",
+      discussion: """
+        For models whose graphs depend on data: a neighbour flips on the last bit, and two right implementations differ \
+        by percents. The error of the free run is printed and not judged.
+        """))
+  var replay = false
+
   @Option(
     help: ArgumentHelp(
       "Also look for what one run does not show: poisoned arenas, guard pages, threads, batches, changed weights.",
@@ -50,6 +59,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if golden != nil && options.normalize {
       throw ValidationError("a golden's input is normalised already: leave out --normalize")
     }
+    if replay && layers { throw ValidationError("--layers judge a free run: leave out --replay") }
     if checks != nil && engine != .c { throw ValidationError("--checks look at the compiled C: leave out --engine") }
   }
 
@@ -81,7 +91,20 @@ struct VerifyCommand: AsyncParsableCommand {
     try Console.line(
       "\(compilation.name) for \(compilation.target.name): relative L2 error \(short(error)) against \(against)")
     var problems: [String] = []
-    if !(error <= tolerance) { problems.append("relative L2 error \(short(error)), tolerance \(short(tolerance))") }
+    func judge(_ error: Double, _ what: String = "") {
+      if !(error <= tolerance) {
+        problems.append("relative L2 error \(short(error))\(what), tolerance \(short(tolerance))")
+      }
+    }
+    if replay {
+      let outcome = try await ReplayComparison(tolerance: tolerance, engine: engine).run(compilation, inputs)
+      try Console.write(outcome.table)
+      try Console.line("on the same graphs: relative L2 error \(short(outcome.error)) against the interpreter")
+      judge(outcome.error, " on the same graphs")
+      problems += outcome.problems
+    } else {
+      judge(error)
+    }
     if layers {
       let comparison = LayerComparison(golden: golden, tolerance: tolerance, engine: engine)
       let (table, wrong) = try await comparison.run(compilation, inputs)

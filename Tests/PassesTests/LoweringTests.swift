@@ -11,12 +11,7 @@ import Testing
     _ graph: Graph, target name: String, workers: Int = 1, passes: [any Pass]? = nil, seed: UInt64 = 0
   ) throws -> Double {
     var graph = graph
-    for node in graph.nodes {
-      guard let constant = node.op as? Constant, case .named(let name) = constant.source,
-        graph.weights[name] == nil
-      else { continue }
-      graph.weights[name] = SyntheticWeights(seed: seed).tensor(name, shape: constant.type.shape)
-    }
+    fillWeights(&graph, seed: seed)
     try GraphVerifier.verify(graph)
     let target = try Target.named(name)
     var manager = PassManager()
@@ -48,6 +43,16 @@ import Testing
       }
     }
     return worst
+  }
+
+  /// Gives every constant without contents synthetic ones.
+  static func fillWeights(_ graph: inout Graph, seed: UInt64) {
+    for node in graph.nodes {
+      guard let constant = node.op as? Constant, case .named(let name) = constant.source,
+        graph.weights[name] == nil
+      else { continue }
+      graph.weights[name] = SyntheticWeights(seed: seed).tensor(name, shape: constant.type.shape)
+    }
   }
 
   /// `ops` gets a graph and its image input and returns the outputs.
@@ -209,12 +214,83 @@ import Testing
 
   @Test func runsOfOffsetsAreTheOffsets() {
     let offsets = [(2, 0), (4, 0), (6, 0), (0, 3), (0, -1), (0, -1), (1, 1)].map { Offset(dy: $0.0, dx: $0.1) }
-    let runs = GatedMaxRelativeKernel.runs(offsets, height: 7, width: 9)
+    let rolls = SharedDistances(offsets, height: 7, width: 9).rolls
+    let kernel = GatedMaxRelativeKernel(
+      height: 7, width: 9, pixelStride: 8, offsets: offsets, sample: Offset(dy: 4, dx: 5), selfMinusNeighbor: false,
+      start: 0, lanes: 8, lowering: .direct)
+    let runs = kernel.runs(rolls.map(\.alone))
     let again = runs.flatMap { run in
       (0..<run.count).map { Offset(dy: run.first.dy + run.step.dy * $0, dx: run.first.dx + run.step.dx * $0) }
     }
     #expect(again == offsets.map { Offset(dy: $0.dy, dx: ($0.dx + 9) % 9) })
-    #expect(runs[0] == .init(first: Offset(dy: 2, dx: 0), step: Offset(dy: 2, dx: 0), count: 3))
+    #expect(runs[0].step == Offset(dy: 2, dx: 0) && runs[0].count == 3)
+  }
+
+  /// 2 and 5 of 7 rows are opposite, 3 of 9 columns has no opposite, and the last is measured before.
+  @Test func oppositeRollsShareDistances() {
+    let offsets = [(2, 0), (5, 0), (0, 3), (-5, 0)].map { Offset(dy: $0.0, dx: $0.1) }
+    let shared = SharedDistances(offsets, height: 7, width: 9)
+    #expect(shared.measured == [Offset(dy: 2, dx: 0), Offset(dy: 0, dx: 3)])
+    #expect(shared.rolls.map(\.image) == [0, 0, 1, 0])
+    #expect(shared.rolls.map(\.isOpposite) == [false, true, false, false])
+  }
+
+  /// Both lowerings, with and without somebody who looks at the gates.
+  @Test(arguments: targets, [1, 2]) func loweringsOverGatesAgreeBitForBit(_ name: String, _ workers: Int) throws {
+    let target = try Target.named(name)
+    for (height, width, step) in [(8, 12, 2), (6, 9, 3), (7, 5, 1)] {
+      var results: [[UInt32]] = []
+      for (lowering, looks) in [("direct", false), ("symmetric", false), ("direct", true), ("symmetric", true)] {
+        var graph = try Self.graph([2, 11, height, width]) { graph, x in
+          let a = try Self.convolution(&graph, x, "a", outputs: 37)
+          let n = try graph.add(BuildNeighborhood(construction: DAGC(step: step)), [a])[0]
+          let op = Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: 0)
+          return try graph.add(op, [a, n]) + (looks ? graph.add(Links(), [n]) : [])
+        }
+        Self.fillWeights(&graph, seed: 3)
+        let passes = Pipeline.passes(for: target, lowerings: LoweringRequests(["*": lowering]))
+        var manager = PassManager()
+        let optimized = try manager.run(passes, on: graph)
+        let fuses = optimized.nodes.compactMap { $0.op as? Fuse }.filter { $0.kernel == "gated_max_relative" }
+        #expect(fuses.map { $0.schedule.first { $0.name == "lowering" }?.value } == [.string(lowering)])
+        let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: workers))
+        try program.verify(target: target)
+        let input = SyntheticWeights().uniform("input", count: 2 * 11 * height * width)
+        let found = try LoopInterpreter(program: program, target: target).run(floats: ["input": input])
+        results.append(try #require(found[looks ? "output_0" : "output"]).map(\.bitPattern))
+        guard looks else { continue }
+        let tensor = Tensor(shape: [2, 11, height, width], real: input)
+        let expected = try GraphInterpreter<Float>().run(graph, inputs: [tensor])[1].real
+        let gates = try #require(found["output_1"])
+        // In float32 a gate may fall the other way where the distance is the limit but for rounding.
+        let differing = zip(gates, expected).filter { $0 != $1 }.count
+        #expect(differing * 50 < gates.count && Set(gates) == [0, 1])
+      }
+      for result in results { #expect(result == results[0]) }
+    }
+  }
+
+  @Test func onlyLoweringsThatApplyCanBeAskedFor() throws {
+    let graph = try Self.graph([1, 3, 7, 5]) { graph, x in
+      let n = try graph.add(BuildNeighborhood(construction: SVGA(step: 2)), [x], name: "n", layer: "block.graph")[0]
+      return try graph.add(Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0), [x, n])
+    }
+    func chosen(_ requests: [String: String]) throws -> AttributeValue? {
+      let fused = try FuseNeighborhood(requests: LoweringRequests(requests)).run(graph)
+      return (fused.nodes[0].op as? Fuse)?.schedule.first { $0.name == "lowering" }?.value
+    }
+    #expect(try chosen([:]) == .string("fused_rolls"))
+    #expect(try chosen(["block.graph": "windowed"]) == .string("windowed"))
+    #expect(try chosen(["n": "windowed"]) == .string("windowed"))
+    #expect(try chosen(["*": "windowed"]) == .string("windowed"))
+    #expect(try chosen(["*": "windowed", "block.graph": "fused_rolls"]) == .string("fused_rolls"))
+    for (request, words) in [
+      (["block.graph": "class_reduced"], "cannot be lowered as 'class_reduced'"),
+      (["block.grap": "windowed"], "did you mean block.graph?"), (["*": "symmetric"], "can be lowered as 'symmetric'"),
+    ] {
+      let problem = #expect(throws: Diagnostic.self) { try chosen(request) }
+      #expect(problem?.description.contains(words) ?? false)
+    }
   }
 
   @Test func loweringsOfMaxRelativeAgreeBitForBit() throws {

@@ -172,6 +172,33 @@ import Testing
     #expect(try await Tool.run("inspect", tiny, "--stage", "c", "--dot").status == 64)
   }
 
+  @Test func explainSaysWhatWasChosenAndWhy() async throws {
+    let chosen = try await Tool.run("explain", tiny, "--target", "avx2")
+    expectSuccess(chosen)
+    let module = "backbone.0.0.graph_conv"
+    #expect(chosen.output.hasPrefix("tiny for avx2\n\nGraph constructions\n\n\(module): svga, "))
+    #expect(chosen.output.contains("\n  fused_rolls at 9, 3 rolls read in place\n  not windowed at "))
+    #expect(chosen.output.contains("\n\(module)       max_relative  1x12x4x5 "))
+    #expect(chosen.output.hasSuffix("\nEverything has a kernel.\n"))
+    let asked = try await Tool.run("explain", tiny, "--target", "avx2", "--lowering", "\(module)=windowed")
+    expectSuccess(asked)
+    #expect(asked.output.contains("\n  windowed at ") && asked.output.contains(", asked for: windows of "))
+  }
+
+  @Test func replayHoldsTheGraphsThatWereChosen() async throws {
+    for target in ["scalar", "native"] {
+      let outcome = try await Tool.run("verify", dynamic, "--target", target, "--replay")
+      expectSuccess(outcome)
+      let lines = outcome.output.split(separator: "\n")
+      #expect(lines.contains { $0.hasPrefix("backbone.0.0.mixer.graph_conv  neighborhood<gated_offsets ") })
+      #expect(lines.contains { $0.hasPrefix("backbone.1.0.graph_conv        neighborhood<indices 3 of 35, 1x5x7>") })
+      #expect(lines.last?.hasPrefix("on the same graphs: relative L2 error ") ?? false)
+    }
+    let strict = try await Tool.run("verify", dynamic, "--replay", "--tolerance", "0")
+    #expect(strict.status == 1)
+    #expect(strict.firstError.contains(" on the same graphs, tolerance 0"))
+  }
+
   @Test func optRunsPassesAndItsResultRuns() async throws {
     try await withFolder { folder in
       let path = "\(folder)/folded.vir"

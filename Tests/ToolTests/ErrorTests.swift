@@ -40,6 +40,28 @@ import Testing
         == "vigc: error: no pass is called 'form-product'; did you mean form-products?")
   }
 
+  @Test func loweringsThatDoNotApply() async throws {
+    let module = "backbone.0.0.graph_conv"
+    #expect(
+      try await message("explain", tiny, "--lowering", "backbone.0.graph_conv=windowed")
+        == "vigc: error: no graph construction is called 'backbone.0.graph_conv'; did you mean \(module)?")
+    let outcome = try await Tool.run("explain", tiny, "--lowering", "\(module)=rolled")
+    #expect(outcome.status == 1)
+    #expect(outcome.firstError.hasSuffix("'\(module)' cannot be lowered as 'rolled'"))
+    #expect(outcome.errors.contains("\n  what applies there: fused_rolls, windowed\n"))
+    #expect(try await message("explain", tiny, "--lowering", "windowed", status: 64).contains("expected MODULE=NAME"))
+    #expect(
+      try await message("explain", tiny, "--lowering", "a=b", "--lowering", "a=c", status: 64)
+        .contains("--lowering says twice how 'a' is lowered"))
+  }
+
+  @Test func nothingToReplay() async throws {
+    let outcome = try await Tool.run("verify", tiny, "--replay")
+    #expect(outcome.status == 1)
+    #expect(outcome.firstError == "vigc: error: tiny has no graph that depends on data: leave out --replay")
+    #expect(try await message("verify", tiny, "--replay", "--layers", status: 64).contains("leave out --replay"))
+  }
+
   @Test func specWithATypo() async throws {
     try await withFolder { folder in
       let text = try String(contentsOfFile: tiny, encoding: .utf8)

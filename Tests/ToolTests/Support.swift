@@ -12,6 +12,9 @@ func fixture(_ path: String) -> String { packageRoot.appendingPathComponent("Tes
 /// A spec small enough to compile many times.
 let tiny = fixture("specs/tiny.yaml")
 
+/// One whose graphs depend on data.
+let dynamic = fixture("specs/dynamic.yaml")
+
 /// The tool as a user runs it: the built program, which lies beside the test bundle.
 enum Tool {
   struct Outcome {

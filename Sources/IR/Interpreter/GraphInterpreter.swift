@@ -8,10 +8,13 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
 
   /// Runs `graph` on one tensor an input and returns one an output.
   ///
-  /// - Parameter observe: Called after each node with its results.
+  /// - Parameters:
+  ///   - forcing: Graphs to take in place of those that nodes would choose, by the value they are.
+  ///   - observe: Called after each node with its results.
   /// - Throws: A `Diagnostic` when an input does not have the type the graph declares, or a constant has no contents.
   public func run(
-    _ graph: Graph, inputs: [Tensor<T>], observe: ((Node, [RuntimeValue<T>]) -> Void)? = nil
+    _ graph: Graph, inputs: [Tensor<T>], forcing: [ValueID: NeighborhoodValue] = [:],
+    observe: ((Node, [RuntimeValue<T>]) -> Void)? = nil
   ) throws -> [Tensor<T>] {
     let names = graph.inputs.map { graph.values[$0.index].name }
     if inputs.count != graph.inputs.count {
@@ -24,14 +27,15 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
         type.element.isFloat == found.element.isFloat
       else { throw Diagnostic("the input \(names[place]) is \(graph.type(of: input)), not \(found)") }
     }
-    let results = try run(graph, values: inputs.map { .tensor($0) }, weights: graph.weights, observe: observe)
+    let results = try run(
+      graph, values: inputs.map { .tensor($0) }, weights: graph.weights, forcing: forcing, observe: observe)
     return results.map(\.tensor)
   }
 
   /// Runs a graph, nested or not, on values of the right types; named constants come from `weights`.
   func run(
     _ graph: Graph, values inputs: [RuntimeValue<T>], weights: [String: TensorData],
-    observe: ((Node, [RuntimeValue<T>]) -> Void)?
+    forcing: [ValueID: NeighborhoodValue] = [:], observe: ((Node, [RuntimeValue<T>]) -> Void)?
   ) throws -> [RuntimeValue<T>] {
     var values = [RuntimeValue<T>?](repeating: nil, count: graph.values.count)
     for (id, value) in zip(graph.inputs, inputs) { values[id.index] = value }
@@ -44,7 +48,11 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
       let operands = node.operands.map(value)
       let results: [RuntimeValue<T>]
       do {
-        results = try evaluate(node, operands, weights: weights)
+        if let forced = forcing[node.results[0]], let type = graph.type(of: node.results[0]).neighborhood {
+          results = [.neighborhood(forced, type)]
+        } else {
+          results = try evaluate(node, operands, weights: weights)
+        }
       } catch var diagnostic as Diagnostic {
         if diagnostic.location == nil { diagnostic.location = node.location }
         throw diagnostic

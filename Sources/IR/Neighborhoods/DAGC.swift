@@ -46,15 +46,41 @@ public struct DAGC: GraphConstruction {
     let offsets = offsets(height: height, width: width)
     var admitted = [[Bool]](repeating: [], count: offsets.count)
     for n in 0..<x.shape[0] {
-      let sampled = distances(x.real, image: n, shape: x.shape, sample(height: height, width: width))
-      let mean = sampled.reduce(0, +) / T(sampled.count)
-      let squares = sampled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      let limit = mean - (squares / T(sampled.count - 1)).squareRoot()
+      let limit = limit(x, image: n).limit
       for (place, offset) in offsets.enumerated() {
         admitted[place] += distances(x.real, image: n, shape: x.shape, offset).map { $0 < limit }
       }
     }
     return .gatedOffsets(offsets, admitted: admitted)
+  }
+
+  /// The distance below which a neighbour is near, and the mean distance of the sample.
+  private func limit<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, image: Int) -> (limit: T, mean: T) {
+    let sample = sample(height: x.shape[2], width: x.shape[3])
+    let sampled = distances(x.real, image: image, shape: x.shape, sample)
+    let mean = sampled.reduce(0, +) / T(sampled.count)
+    let squares = sampled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return (mean - (squares / T(sampled.count - 1)).squareRoot(), mean)
+  }
+
+  /// Of the gates that differ, the greatest distance from the limit, in mean distances of the sample.
+  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T {
+    let expected = offsets(height: x.shape[2], width: x.shape[3])
+    guard case .gatedOffsets(let offsets, let admitted) = chosen, offsets == expected else { return .infinity }
+    let pixels = x.shape[2] * x.shape[3]
+    var worst: T = 0
+    for n in 0..<x.shape[0] {
+      let (limit, mean) = limit(x, image: n)
+      for (offset, gates) in zip(offsets, admitted) {
+        for (pixel, distance) in distances(x.real, image: n, shape: x.shape, offset).enumerated()
+        where gates[n * pixels + pixel] != (distance < limit) {
+          worst = max(worst, abs(distance - limit) / mean)
+        }
+      }
+    }
+    return worst
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {

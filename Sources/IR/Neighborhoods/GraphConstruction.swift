@@ -27,6 +27,13 @@ public protocol GraphConstruction: Sendable {
   /// The reference: the graph over the pixels of `x` [N, C, H, W].
   func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, data: [Tensor<T>]) throws -> NeighborhoodValue
 
+  /// How far, in the kind's own measure, a chosen graph is from one that the reference could have chosen from the same
+  /// data: 0 where they are equal, infinite where no rounding explains the difference. What a choice in float32 may be
+  /// held to, since a choice has no relative error.
+  func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T
+
   /// How neighbours are admitted, for a kind of form `gatedOffsets` whose test kernels know; nil leaves the gates to
   /// `buildLoops`.
   func gate(height: Int, width: Int) -> OffsetGate?
@@ -41,6 +48,16 @@ public protocol GraphConstruction: Sendable {
 }
 
 extension GraphConstruction {
+  /// Fixed graphs are equal or not.
+  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T {
+    guard case .offsets(let offsets) = chosen, case .offsets(let expected) = try evaluate(x, data: data) else {
+      return .infinity
+    }
+    return offsets == expected ? 0 : .infinity
+  }
+
   public static var dataNames: [String] { [] }
   public var kind: String { Self.kind }
   public func check(x: TensorType, data: [TensorType]) throws {}

@@ -65,13 +65,47 @@ public struct KNN: GraphConstruction {
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
     _ x: Tensor<T>, data: [Tensor<T>]
   ) throws -> NeighborhoodValue {
+    var indices: [Int] = []
+    indices.reserveCapacity(x.shape[0] * x.shape[2] * x.shape[3] * k)
+    forEachPixel(of: x, data: data) { _, distances, first, count in
+      let ranked = nearest(distances, from: first, among: count, count: k * dilation)
+      indices += stride(from: 0, to: k * dilation, by: dilation).map { ranked[$0] }
+    }
+    return .indices(indices, count: k)
+  }
+
+  /// The greatest difference between the distance of a neighbour at slot j and the one at rank j * dilation.
+  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T {
+    guard case .indices(let indices, k) = chosen else { return .infinity }
+    var worst: T = 0
+    forEachPixel(of: x, data: data) { pixel, distances, first, count in
+      let ranked = nearest(distances, from: first, among: count, count: k * dilation)
+      let own = indices[(pixel * k)..<((pixel + 1) * k)]
+      let repeats = Set(own).count < k && Set(ranked).count == k * dilation
+      if repeats || own.contains(where: { !(0..<count).contains($0) }) {
+        worst = .infinity
+        return
+      }
+      for (slot, neighbor) in own.enumerated() where neighbor != ranked[slot * dilation] {
+        let difference = abs(distances[first + neighbor] - distances[first + ranked[slot * dilation]])
+        worst = difference.isNaN ? .infinity : max(worst, difference)
+      }
+    }
+    return worst
+  }
+
+  /// Calls `body` for every pixel of the batch with its number, and with the distances of the candidates: `count` of
+  /// them from `first` on.
+  private func forEachPixel<T: Real & BinaryFloatingPoint & Sendable>(
+    of x: Tensor<T>, data: [Tensor<T>], _ body: (_ pixel: Int, _ distances: [T], _ first: Int, _ count: Int) -> Void
+  ) {
     let candidates = data.first ?? x
     let positions = data.count > 1 ? data[1].real : nil
     let channels = x.shape[1]
     let pixels = x.shape[2] * x.shape[3]
     let others = candidates.shape[2] * candidates.shape[3]
-    var indices: [Int] = []
-    indices.reserveCapacity(x.shape[0] * pixels * k)
     for n in 0..<x.shape[0] {
       let a = normalized(x.real, image: n, channels: channels, pixels: pixels)
       let b = normalized(candidates.real, image: n, channels: channels, pixels: others)
@@ -81,13 +115,9 @@ public struct KNN: GraphConstruction {
         let count = min(rows, pixels - first)
         let distances = squaredDistances(
           a, b, rows: first..<(first + count), pixels: pixels, others: others, channels: channels, positions)
-        for row in 0..<count {
-          let ranked = nearest(distances, from: row * others, among: others, count: k * dilation)
-          indices += stride(from: 0, to: k * dilation, by: dilation).map { ranked[$0] }
-        }
+        for row in 0..<count { body(n * pixels + first + row, distances, row * others, others) }
       }
     }
-    return .indices(indices, count: k)
   }
 }
 

@@ -23,6 +23,7 @@ public enum OpRegistry {
     IncidenceMean.self,
     LayerNorm.self,
     LeakyRelu.self,
+    Links.self,
     Log.self,
     MatMul.self,
     MaxPool.self,

@@ -21,23 +21,31 @@ public struct FuseNeighborhood: Pass {
 
   public func run(_ graph: Graph) throws -> Graph {
     var chooser = LoweringChooser(requests)
+    var exposed: [ValueID: ValueID] = [:]
     let result = try GraphRewriter.rewrite(graph) { rewriter, node in
       if let build = node.op as? BuildNeighborhood { return try clustered(&rewriter, build, node, &chooser) }
       if node.op is IncidenceMean { return try averaged(&rewriter, node) }
       if node.op is Add { return try addedToMean(&rewriter, node) }
+      if node.op is Links, let known = exposed[node.operands[0]] { return [known] }
       guard let aggregate = node.op as? Aggregate else { return nil }
-      return try joined(&rewriter, aggregate, node, &chooser)
+      let links = graph.nodes.first { $0.op is Links && $0.operands == [node.operands[1]] }
+      guard let results = try joined(&rewriter, aggregate, node, links: links, &chooser) else { return nil }
+      if results.count > 1 { exposed[node.operands[1]] = results[1] }
+      return [results[0]]
     }
     try chooser.requireAllMet()
     return result
   }
 
-  /// An aggregation over fixed or gated offsets, with the construction of its graph.
+  /// An aggregation over fixed or gated offsets, with the construction of its graph, and with the node that brings the
+  /// graph's links out where there is one.
   private func joined(
-    _ rewriter: inout GraphRewriter, _ aggregate: Aggregate, _ node: Node, _ chooser: inout LoweringChooser
+    _ rewriter: inout GraphRewriter, _ aggregate: Aggregate, _ node: Node, links: Node?,
+    _ chooser: inout LoweringChooser
   ) throws -> [ValueID]? {
     guard aggregate.kind == .maxRelative,
-      let (build, builder) = rewriter.single(BuildNeighborhood.self, node.operands[1]),
+      let builder = rewriter.definition(of: node.operands[1]), let build = builder.op as? BuildNeighborhood,
+      rewriter.useCount(node.operands[1]) == (links == nil ? 1 : 2),
       case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
     else { return nil }
     let kernel: String
@@ -61,7 +69,9 @@ public struct FuseNeighborhood: Pass {
     }
     var body = FuseBody(name: kernel)
     try body.add(builder, in: rewriter.graph)
+    if let links { try body.add(links, in: rewriter.graph) }
     try body.add(node, in: rewriter.graph)
+    if let links { body.expose(links.results) }
     let schedule = try chooser.schedule(
       candidates, node: builder, value: rewriter.name(of: builder))
     return try rewriter.add(

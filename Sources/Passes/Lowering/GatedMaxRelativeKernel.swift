@@ -1,15 +1,18 @@
 import IR
 
-/// Max-relative aggregation over fixed offsets that a distance admits pixel by pixel (DAGC): the distance to a
-/// neighbour and the difference to it come from the same loads, and no rolled copy is ever in memory.
+/// Max-relative aggregation over fixed offsets that a distance admits pixel by pixel (DAGC), with no rolled copy ever in
+/// memory.
 ///
 /// Three functions a layer: the sampled distances of a row, the limit they set for the whole image, and a row of
-/// output. Distances are sums over channel vectors, four at a time, then over lanes, in an order that does not depend
+/// output; a fourth measures a row's distances where they are shared. Distances are sums over channel vectors, four at a time, then over lanes, in an order that does not depend
 /// on the pixel; gates hang on their last bits, so the limit's sums are compensated.
 struct GatedMaxRelativeKernel {
   enum Lowering: String, CaseIterable {
-    /// Every pixel measures every neighbour.
+    /// Every pixel measures every neighbour: its distance and the difference to it come from the same loads.
     case direct
+    /// A roll and its opposite share their distances, d(i, i + r) = d(i + r, i): one image of distances for both, bit for
+    /// bit what `direct` measures, since both sum the channels in the same order.
+    case symmetric
   }
 
   var height: Int
@@ -22,12 +25,16 @@ struct GatedMaxRelativeKernel {
   var selfMinusNeighbor: Bool
   var start: Double?
   var lanes: Int
+  var lowering: Lowering
+  /// Elements from the gates of one offset to those of the next, where somebody wants to see them as 0 and 1.
+  var gateStep: Int?
 
   private var type: LoopType { LoopType(.f32, lanes: lanes) }
   private var vectors: Int { pixelStride / lanes }
   private var rowStep: Int { width * pixelStride }
   private var pixels: Int { height * width }
   private var shape: String { "\(height)x\(width)_c\(pixelStride)" }
+  private var limitParameter: LoopParameter { .input("limit", count: 1) }
 
   private var row: LoopParameter { LoopParameter("y", .index(0...(height - 1))) }
 
@@ -86,15 +93,40 @@ struct GatedMaxRelativeKernel {
     return sum.value
   }
 
-  /// Arguments: the image, the limit, a row of output, y.
-  func rowFunction(in program: inout ProgramBuilder) -> String {
-    program.function(
-      "gated_max_relative_\(shape)",
-      [
-        .input("input", count: height * rowStep), .input("limit", count: 1),
-        LoopParameter("output", .view(.readWrite, .f32, count: rowStep, range: nil)), row,
-      ]
+  /// Images of distances that `symmetric` keeps.
+  var sharedImages: Int { SharedDistances(offsets, height: height, width: width).measured.count }
+
+  private var sharedCount: Int { (sharedImages - 1) * pixels + width }
+
+  /// Arguments: the image, this row in the first image of distances, y.
+  func distancesFunction(in program: inout ProgramBuilder) -> String {
+    let measured = SharedDistances(offsets, height: height, width: width).measured
+    return program.function(
+      "gated_distances_\(shape)",
+      [.input("input", count: height * rowStep), .output("distances", count: sharedCount), row]
     ) { builder in
+      let y = LoopIndex.variable("y")
+      builder.loop("x", 0, .constant(width)) { builder, x in
+        for run in runs(measured.enumerated().map { Roll(offset: $1, place: $0, image: $0, isOpposite: false) }) {
+          builder.loop("roll", 0, .constant(run.count)) { builder, roll in
+            let distance = distance(&builder, pixel(y, x), neighbor(run, roll, y, x).address)
+            builder.store("distances", run.image(roll) * pixels + x, distance)
+          }
+        }
+      }
+    }
+  }
+
+  /// Arguments: the image, the limit, all distances if they are shared, a row of output, this row among the gates if
+  /// they are wanted, y.
+  func rowFunction(in program: inout ProgramBuilder) -> String {
+    let isShared = lowering == .symmetric
+    let rolls = SharedDistances(offsets, height: height, width: width).rolls
+    var parameters: [LoopParameter] = [.input("input", count: height * rowStep), limitParameter]
+    if isShared { parameters.append(.input("distances", count: sharedImages * pixels)) }
+    parameters.append(LoopParameter("output", .view(.readWrite, .f32, count: rowStep, range: nil)))
+    if let gateStep { parameters.append(.output("gates", count: (offsets.count - 1) * gateStep + width)) }
+    return program.function("gated_max_relative_\(shape)", parameters + [row]) { builder in
       let y = LoopIndex.variable("y")
       let limit = builder.let("limit_value", .f32, .load("limit", 0, .f32))
       builder.loop("x", 0, .constant(width)) { builder, x in
@@ -102,29 +134,47 @@ struct GatedMaxRelativeKernel {
         builder.loop("vector", 0, .constant(vectors)) { builder, vector in
           builder.store("output", result + vector * lanes, .f32(start ?? -.infinity, lanes: lanes))
         }
-        for run in Self.runs(offsets, height: height, width: width) {
+        for run in runs(isShared ? rolls : rolls.map(\.alone)) {
           builder.loop("roll", 0, .constant(run.count)) { builder, roll in
-            // roll by d reads (i - d) mod N; a run stays below N, so adding N keeps the dividend non-negative
-            let row = (y + .constant(height - run.first.dy) - roll * run.step.dy) % height
-            let column = (x + .constant(width - run.first.dx) - roll * run.step.dx) % width
-            take(&builder, own: pixel(y, x), other: pixel(row, column), limit: limit, result: result)
+            let other = neighbor(run, roll, y, x)
+            let distance: LoopValue
+            if isShared {
+              let measurer = run.isOpposite ? other.number : y * width + x
+              distance = .load("distances", run.image(roll) * pixels + measurer, .f32)
+            } else {
+              distance = self.distance(&builder, pixel(y, x), other.address)
+            }
+            let isNear = builder.let("is_near", .mask(lanes: 1), .compare(.less, distance, limit))
+            if let gateStep {
+              let place = (.constant(run.place) + roll) * gateStep + x
+              builder.store("gates", place, .select(isNear, .f32(1), .f32(0)))
+            }
+            take(&builder, isNear, own: pixel(y, x), other: other.address, result: result)
           }
         }
       }
     }
   }
 
+  /// Where the neighbour of (y, x) is: its address in the image, and its number among the pixels.
+  private func neighbor(
+    _ run: Run, _ roll: LoopIndex, _ y: LoopIndex, _ x: LoopIndex
+  ) -> (address: LoopIndex, number: LoopIndex) {
+    // A roll by d reads (i - d) mod N; a run stays below N, so adding N keeps the dividend non-negative.
+    let row = (y + .constant(height - run.first.dy) - roll * run.step.dy) % height
+    let column = (x + .constant(width - run.first.dx) - roll * run.step.dx) % width
+    return (pixel(row, column), row * width + column)
+  }
+
   private func take(
-    _ builder: inout LoopBuilder, own: LoopIndex, other: LoopIndex, limit: LoopValue, result: LoopIndex
+    _ builder: inout LoopBuilder, _ isNear: LoopValue, own: LoopIndex, other: LoopIndex, result: LoopIndex
   ) {
-    let distance = distance(&builder, own, other)
     func raise(_ builder: inout LoopBuilder, _ value: (LoopIndex) -> LoopValue) {
       builder.loop("vector", 0, .constant(vectors)) { builder, vector in
         let place = result + vector * lanes
         builder.store("output", place, .maximum(value(vector), .load("output", place, type)))
       }
     }
-    let isNear = LoopValue.compare(.less, distance, limit)
     func difference(_ vector: LoopIndex) -> LoopValue {
       let here = load(own, vector)
       let there = load(other, vector)
@@ -170,32 +220,76 @@ struct GatedMaxRelativeKernel {
     .load("input", pixel + vector * lanes, type)
   }
 
-  /// Offsets in turn as runs of equal steps, each run within 0 ..< height and 0 ..< width.
-  struct Run: Hashable {
-    var first: Offset
-    var step: Offset
-    var count: Int
+  func runs(_ rolls: [Roll]) -> [Run] {
+    var runs: [Run] = []
+    for roll in rolls where runs.isEmpty || !runs[runs.count - 1].extend(by: roll) { runs.append(Run(roll)) }
+    return runs
+  }
+}
+
+/// One offset, within 0 ..< height and 0 ..< width, and where its distances are kept.
+struct Roll: Hashable {
+  var offset: Offset
+  /// Its place among the offsets.
+  var place: Int
+  /// The image of distances that has its own.
+  var image: Int
+  /// Its distances are the neighbour's, measured for the opposite roll.
+  var isOpposite: Bool
+
+  /// The roll as one that keeps its distances to itself.
+  var alone: Roll { Roll(offset: offset, place: place, image: 0, isOpposite: false) }
+}
+
+/// Consecutive offsets in equal steps, which one loop runs over.
+struct Run {
+  let first: Offset
+  /// The place of the first among the offsets.
+  let place: Int
+  let isOpposite: Bool
+  private(set) var step = Offset(dy: 0, dx: 0)
+  private(set) var count = 1
+  private let firstImage: Int
+  private var imageStep = 0
+
+  init(_ roll: Roll) {
+    (first, place, firstImage, isOpposite) = (roll.offset, roll.place, roll.image, roll.isOpposite)
   }
 
-  static func runs(_ offsets: [Offset], height: Int, width: Int) -> [Run] {
+  func image(_ roll: LoopIndex) -> LoopIndex { .constant(firstImage) + roll * imageStep }
+
+  /// Takes in the next offset, if it goes on in the same steps.
+  mutating func extend(by roll: Roll) -> Bool {
+    let next = Offset(
+      dy: roll.offset.dy - first.dy - step.dy * (count - 1), dx: roll.offset.dx - first.dx - step.dx * (count - 1))
+    let nextImage = roll.image - firstImage - imageStep * (count - 1)
+    guard next.dy >= 0, next.dx >= 0, roll.isOpposite == isOpposite,
+      count == 1 || (next == step && nextImage == imageStep)
+    else { return false }
+    (step, imageStep, count) = (next, nextImage, count + 1)
+    return true
+  }
+}
+
+/// Which offsets measure distances, and which find theirs measured by the opposite one.
+struct SharedDistances {
+  /// The offsets that measure, an image of distances each.
+  private(set) var measured: [Offset] = []
+  private(set) var rolls: [Roll] = []
+
+  init(_ offsets: [Offset], height: Int, width: Int) {
     func wrapped(_ value: Int, _ length: Int) -> Int { value - floorDivide(value, length) * length }
-    var runs: [Run] = []
-    for offset in offsets.map({ Offset(dy: wrapped($0.dy, height), dx: wrapped($0.dx, width)) }) {
-      guard var run = runs.last else {
-        runs.append(Run(first: offset, step: Offset(dy: 0, dx: 0), count: 1))
-        continue
-      }
-      let step = Offset(
-        dy: offset.dy - run.first.dy - run.step.dy * (run.count - 1),
-        dx: offset.dx - run.first.dx - run.step.dx * (run.count - 1))
-      if step.dy >= 0, step.dx >= 0, run.count == 1 || step == run.step {
-        run.step = step
-        run.count += 1
-        runs[runs.count - 1] = run
+    for (place, offset) in offsets.enumerated() {
+      let own = Offset(dy: wrapped(offset.dy, height), dx: wrapped(offset.dx, width))
+      let opposite = Offset(dy: wrapped(-offset.dy, height), dx: wrapped(-offset.dx, width))
+      if let image = measured.firstIndex(of: own) {
+        rolls.append(Roll(offset: own, place: place, image: image, isOpposite: false))
+      } else if let image = measured.firstIndex(of: opposite) {
+        rolls.append(Roll(offset: own, place: place, image: image, isOpposite: true))
       } else {
-        runs.append(Run(first: offset, step: Offset(dy: 0, dx: 0), count: 1))
+        rolls.append(Roll(offset: own, place: place, image: measured.count, isOpposite: false))
+        measured.append(own)
       }
     }
-    return runs
   }
 }

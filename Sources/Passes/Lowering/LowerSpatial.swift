@@ -70,34 +70,52 @@ extension GraphLowering {
     guard let aggregate, case .nearInL1(let sample) = gate else {
       throw Diagnostic("a gated_max_relative fuse holds an aggregation over gates that its kernel knows")
     }
-    for case .string(let name) in fuse.schedule.filter({ $0.name == "lowering" }).map(\.value)
-    where GatedMaxRelativeKernel.Lowering(rawValue: name) == nil {
-      let names = GatedMaxRelativeKernel.Lowering.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Diagnostic("gated_max_relative has no lowering '\(name)'", notes: ["lowerings: \(names)"])
+    var lowering = GatedMaxRelativeKernel.Lowering.direct
+    for case .string(let name) in fuse.schedule.filter({ $0.name == "lowering" }).map(\.value) {
+      guard let known = GatedMaxRelativeKernel.Lowering(rawValue: name) else {
+        let names = GatedMaxRelativeKernel.Lowering.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Diagnostic("gated_max_relative has no lowering '\(name)'", notes: ["lowerings: \(names)"])
+      }
+      lowering = known
     }
+    let pixels = shape[2] * shape[3]
     let stride = roundUp(shape[1], toMultipleOf: lanes)
     let kernel = GatedMaxRelativeKernel(
       height: shape[2], width: shape[3], pixelStride: stride, offsets: offsets, sample: sample,
-      selfMinusNeighbor: aggregate.direction == .selfMinusNeighbor, start: aggregate.start, lanes: lanes)
+      selfMinusNeighbor: aggregate.direction == .selfMinusNeighbor, start: aggregate.start, lanes: lanes,
+      lowering: lowering, gateStep: node.results.count > 1 && !offsets.isEmpty ? shape[0] * pixels : nil)
     let row = kernel.rowFunction(in: &program)
     let input = image(node.operands[0])
     let output = image(node.results[0])
-    let distances = program.buffer("gate_distances", .arena, count: shape[2] * shape[3])
+    let gates = kernel.gateStep == nil ? nil : buffer(for: node.results[1])
+    let sampled = program.buffer("gate_distances", .arena, count: pixels)
     let limit = program.buffer("gate_limit", .arena, count: 1)
     let sampling = kernel.sampleFunction(in: &program)
     let limiting = kernel.limitFunction(in: &program)
+    var shared: (buffer: String, function: String)?
+    if lowering == .symmetric {
+      shared = (
+        program.buffer("shared_distances", .arena, count: kernel.sharedImages * pixels),
+        kernel.distancesFunction(in: &program)
+      )
+    }
     let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
     var entry = program.entry
     entry.loop("image", 0, .constant(shape[0])) { builder, image in
       let source = LoopArgument.view(buffer: input.buffer, image * input.imageElements)
       builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
-        builder.call(sampling, [source, .view(buffer: distances, y * shape[3]), .index(y)])
+        builder.call(sampling, [source, .view(buffer: sampled, y * shape[3]), .index(y)])
+        if let shared {
+          builder.call(shared.function, [source, .view(buffer: shared.buffer, y * shape[3]), .index(y)])
+        }
       }
-      builder.call(limiting, [.view(buffer: distances, 0), .view(buffer: limit, 0)])
+      builder.call(limiting, [.view(buffer: sampled, 0), .view(buffer: limit, 0)])
       builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
-        let result = image * output.imageElements + y * output.rowStep
-        builder.call(
-          row, [source, .view(buffer: limit, 0), .view(buffer: output.buffer, result), .index(y)])
+        var arguments = [source, .view(buffer: limit, 0)]
+        if let shared { arguments.append(.view(buffer: shared.buffer, 0)) }
+        arguments.append(.view(buffer: output.buffer, image * output.imageElements + y * output.rowStep))
+        if let gates { arguments.append(.view(buffer: gates, image * pixels + y * shape[3])) }
+        builder.call(row, arguments + [.index(y)])
       }
     }
     program.entry = entry

@@ -144,6 +144,9 @@ extension OpCase {
   private static let graphs: [OpCase] = [
     OpCase("mean of pixels", IncidenceMean(to: .hyperedges), [.tensor([2, 3, 3, 2], -2...2), hypergraph]),
     OpCase("mean of hyperedges", IncidenceMean(to: .nodes), [.tensor([2, 3, 4, 1], -2...2), hypergraph]),
+    OpCase("links of gates", Links(), [gated]),
+    OpCase("links of indices", Links(), [indices(count: 3, candidates: 20)]),
+    OpCase("links of a hypergraph", Links(), [hypergraph]),
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
     OpCase("mgc", BuildNeighborhood(construction: MGC(step: 2)), shapes: [2, 3, 5, 7]),
     OpCase("mgc clamped", BuildNeighborhood(construction: MGC(step: 5)), shapes: [2, 3, 5, 7]),

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import Frontends
+import IR
+import Passes
+
+/// `vigc explain MODEL`.
+struct ExplainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain", abstract: "Say how each part of a model is lowered, and why.",
+    discussion: """
+      First the graph constructions: what was chosen, at what estimated cost and for what reason, and what it was chosen \
+      over; --lowering MODULE=NAME chooses otherwise. Then every kernel, in order, and what has none.
+      """)
+
+  @OptionGroup var options: CompileOptions
+
+  func run() async throws {
+    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    let graph = try compilation.optimize()
+    // Lowering is what refuses a node that nothing can run.
+    _ = try compilation.lower(graph)
+    let explanation = Explanation(graph)
+    try Console.line("\(compilation.name) for \(compilation.target.name)")
+    try Console.write("\nGraph constructions\n\n" + explanation.choices)
+    try Console.write("\nKernels\n\n" + explanation.kernels)
+    try Console.write("\n" + explanation.general)
+  }
+}
+
+/// An optimised graph in words.
+struct Explanation {
+  private let graph: Graph
+
+  init(_ graph: Graph) { self.graph = graph }
+
+  private var lowered: [Node] { graph.nodes.filter { !($0.op is Constant) } }
+
+  private func text(_ name: String, of fuse: Fuse) -> String? {
+    guard let value = fuse.schedule.first(where: { $0.name == name })?.value else { return nil }
+    switch value {
+    case .string(let text): return text
+    case .float(let number): return short(number)
+    default: return "\(value)"
+    }
+  }
+
+  private func module(_ node: Node) -> String {
+    node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer
+  }
+
+  /// What was chosen for each graph construction. One of fixed offsets that no kernel takes in is not in memory, and so
+  /// appears with what reads it.
+  var choices: String {
+    var lines: [String] = []
+    for node in lowered {
+      guard let fuse = node.op as? Fuse, let lowering = text("lowering", of: fuse) else { continue }
+      let construction = fuse.body.nodes.compactMap { $0.op as? BuildNeighborhood }.first?.construction
+      let form = fuse.body.nodes.compactMap { fuse.body.type(of: $0.results[0]).neighborhood }.first
+      let what = [construction?.kind, form.map { "\(ValueType.neighborhood($0))" }].compactMap { $0 }
+      lines.append("\(module(node)): \(what.joined(separator: ", "))")
+      lines.append("  \(lowering) at \(text("cost", of: fuse) ?? "?"), \(text("reason", of: fuse) ?? "")")
+      for other in (text("instead_of", of: fuse) ?? "").components(separatedBy: "; ") where !other.isEmpty {
+        lines.append("  not \(other)")
+      }
+    }
+    return lines.isEmpty ? "none\n" : lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Every node that a kernel runs, with the ops it holds.
+  var kernels: String {
+    var table = Table(["module", "kernel", "result", "ops"])
+    for node in lowered {
+      guard let fuse = node.op as? Fuse else { continue }
+      let result = graph.type(of: node.results[0])
+      let shape = result.tensor.map { $0.shape.map(String.init).joined(separator: "x") } ?? "\(result)"
+      table.add([module(node), fuse.kernel, shape, operations(fuse.body).joined(separator: " ")])
+    }
+    return table.text
+  }
+
+  private func operations(_ body: Graph) -> [String] {
+    body.nodes.flatMap { node -> [String] in
+      if let nested = node.op as? Fuse { return ["[" + operations(nested.body).joined(separator: " ") + "]"] }
+      return node.op is Constant || node.op is ConvertLayout ? [] : [node.op.mnemonic]
+    }
+  }
+
+  /// What no kernel knows, and runs as its op's plain loops: right, and slower.
+  var general: String {
+    // A reshape of row-major memory is another name for it, and a fixed graph is nowhere.
+    let plain = lowered.filter { node in
+      if node.op is Fuse || node.op is Reshape { return false }
+      return graph.type(of: node.results[0]).neighborhood.map { $0.storage != nil } ?? true
+    }
+    if plain.isEmpty { return "Everything has a kernel.\n" }
+    var table = Table(["module", "op", "result"])
+    for node in plain { table.add([module(node), node.op.mnemonic, "\(graph.type(of: node.results[0]))"]) }
+    return "Without a kernel, by plain loops: right, and slower than it could be\n\n" + table.text
+  }
+}
