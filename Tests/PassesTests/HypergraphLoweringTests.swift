@@ -137,7 +137,7 @@ import Testing
   /// With at most ten hyperedges no pixel is weak: members are above 0.01.
   @Test(arguments: targets, [1, 3]) func strongMemberships(_ target: String, _ workers: Int) throws {
     for (shape, hyperedges) in [
-      ([2, 11, 5, 7], 3), ([1, 3, 4, 6], 8), ([3, 5, 7, 4], 9), ([1, 19, 2, 3], 7), ([2, 6, 1, 1], 1),
+      ([2, 11, 5, 7], 3), ([1, 3, 4, 6], 8), ([3, 5, 7, 4], 9), ([1, 19, 4, 5], 7), ([2, 6, 1, 1], 1),
     ] {
       let given = Case(shape, hyperedges: hyperedges, seed: 1)
       let links = try given.expected()[0]
@@ -170,16 +170,20 @@ import Testing
     }
   }
 
-  /// An image goes on changing for as long as another one of its batch does.
+  /// An image goes on changing for as long as another one of its batch does. The first one's hyperedges begin all but
+  /// equal: by itself it stops there, while with the second they have time to part.
   @Test(arguments: targets) func convergenceIsOfTheBatch(_ target: String) throws {
-    let seed = try #require(
-      try (0..<UInt64(100)).first { seed in
-        let given = Case([2, 3, 6, 7], hyperedges: 6, seed: seed)
-        let links = try given.expected()[0]
-        let alone = try given.image(0).expected()[0] + given.image(1).expected()[0]
-        return links != alone
-      })
-    try Case([2, 3, 6, 7], hyperedges: 6, seed: seed).check(target, workers: 1)
+    var given = Case([2, 2, 6, 7], hyperedges: 2, seed: 5)
+    for pixel in 0..<42 {
+      let side: Float = pixel % 3 == 0 ? 1 : -1
+      for channel in 0..<2 { given.x[channel * 42 + pixel] = side + 0.1 * given.x[channel * 42 + pixel] }
+      given.memberships[pixel * 2] = 0.5 + side * 2e-6
+      given.memberships[pixel * 2 + 1] = 0.5 - side * 2e-6
+    }
+    let alone = try given.image(0).expected()[0]
+    #expect(alone.allSatisfy { $0 == 1 })
+    #expect(try given.expected()[0].prefix(alone.count).contains(0))
+    for images in [given, given.image(0)] { try images.check(target, workers: 1) }
   }
 
   @Test(arguments: targets) func workersChangeNoBit(_ target: String) throws {
@@ -216,7 +220,8 @@ import Testing
       let program = builder.finished()
       try program.verify(target: target)
       let input: [Float] = [0, 9, 0, 0, 0, 0, 0, 0, 15, 1]
-      #expect(try LoopInterpreter(program: program, target: target).run(floats: ["changes": input])["norm"] == [expected])
+      let found = try LoopInterpreter(program: program, target: target).run(floats: ["changes": input])
+      #expect(found["norm"] == [expected])
     }
   }
 

@@ -12,8 +12,10 @@ struct ClusterTiles: Hashable {
   let height: Int
   /// Vectors of a panel; the last one may have fewer.
   let width: Int
-  /// Tasks that share the tiles.
+  /// Tasks that share the tiles; where there are several, rows that fill no tile are a task of their own.
   let shares: Int
+  /// Whole tiles of a task.
+  private let tilesPerShare: Int
 
   /// - Parameters:
   ///   - depth: Length of the reduction.
@@ -31,8 +33,12 @@ struct ClusterTiles: Hashable {
     self.vectors = vectors
     height = best.height
     width = best.width
-    let each = ceilDivide(rows / height, max(1, min(workers, rows / height)))
-    shares = ceilDivide(rows / height, each)
+    let whole = rows / height
+    // Tasks of one size, about four a worker, so that none waits long for the last.
+    let most = workers > 1 ? max(1, whole / (4 * workers)) : whole
+    tilesPerShare = (1...most).last { whole % $0 == 0 } ?? 1
+    let full = whole / tilesPerShare
+    shares = full > 1 && rows % height > 0 ? full + 1 : full
   }
 
   /// Of a function that works on one share: which one, where there are several.
@@ -49,13 +55,17 @@ struct ClusterTiles: Hashable {
       if rest > 0 { body(&builder, .constant(whole * height), rest) }
       return
     }
-    let each = ceilDivide(whole, shares)
     let share = LoopIndex.variable("share")
-    builder.loop("tile", share * each, .minimum(share * each + .constant(each), .constant(whole))) { builder, tile in
-      body(&builder, tile * height, height)
+    let first = share * tilesPerShare
+    func tiles(_ builder: inout LoopBuilder) {
+      builder.loop("tile", 0, .constant(tilesPerShare)) { builder, tile in
+        body(&builder, (first + tile) * height, height)
+      }
     }
-    guard rest > 0 else { return }
-    builder.ifIndex([LoopComparison(share, .equal, .constant(shares - 1))]) { builder in
+    if rest == 0 { return tiles(&builder) }
+    builder.ifIndex([LoopComparison(share, .less, .constant(shares - 1))]) { builder in
+      tiles(&builder)
+    } else: { builder in
       body(&builder, .constant(whole * height), rest)
     }
   }
