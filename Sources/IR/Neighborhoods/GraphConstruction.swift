@@ -38,6 +38,9 @@ public protocol GraphConstruction: Sendable {
   /// `buildLoops`.
   func gate(height: Int, width: Int) -> OffsetGate?
 
+  /// Whether the graph of an image depends on the other images of its batch.
+  var couplesImages: Bool { get }
+
   /// How hyperedges are found, for a kind of form `incidence` whose method kernels know; nil leaves the graph to
   /// `buildLoops`.
   var clustering: FuzzyClustering? { get }
@@ -62,6 +65,7 @@ extension GraphConstruction {
   public var kind: String { Self.kind }
   public func check(x: TensorType, data: [TensorType]) throws {}
   public func gate(height: Int, width: Int) -> OffsetGate? { nil }
+  public var couplesImages: Bool { false }
   public var clustering: FuzzyClustering? { nil }
 }
 

@@ -36,6 +36,9 @@ public struct Hypergraph: GraphConstruction {
 
   public var attributes: [Attribute] { [Attribute("hyperedges", .integer(hyperedges))] }
 
+  /// The last round and the rule of memberships are the whole batch's.
+  public var couplesImages: Bool { true }
+
   public var clustering: FuzzyClustering? {
     FuzzyClustering(
       hyperedges: hyperedges, mostRounds: Self.mostRounds, leastChange: Self.leastChange,
