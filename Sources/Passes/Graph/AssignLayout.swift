@@ -34,7 +34,11 @@ public struct AssignLayout: Pass {
     var operands: [ValueID] = []
     var converts = false
     for operand in node.operands {
-      let type = rewriter.graph.tensorType(of: operand)
+      // A neighbourhood lies in memory as its form says.
+      guard let type = rewriter.graph.type(of: operand).tensor else {
+        operands.append(operand)
+        continue
+      }
       if rewriter.constant(operand) != nil || type.rank != 4 || type.layout == padded {
         operands.append(operand)
       } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty {
@@ -46,7 +50,7 @@ public struct AssignLayout: Pass {
     }
     // A convolution that converts already keeps doing so: the pass may run twice.
     if fuse.body.nodes.contains(where: { ($0.op as? ConvertLayout)?.layout == padded }) { converts = false }
-    let types = operands.map(rewriter.graph.tensorType(of:))
+    let types = operands.map(rewriter.graph.type(of:))
     let retyped = try converts ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
     return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
   }
@@ -75,7 +79,7 @@ public struct AssignLayout: Pass {
         fuse.kernel == ProductKind.pointwise.rawValue,
         rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1]
       else { return nil }
-      let types = producer.operands.map(rewriter.graph.tensorType(of:))
+      let types = producer.operands.map(rewriter.graph.type(of:))
       return try rewriter.add(
         fuse.retyped(types, appending: [convert]), producer.operands, name: rewriter.name(of: node), like: producer)
     }
@@ -85,7 +89,7 @@ public struct AssignLayout: Pass {
 extension Fuse {
   /// Retyped for a row-major image whose convolution writes channels-last: the conversion stands right after the
   /// convolution, so that the epilogue sees one layout.
-  func retyped(_ inputs: [TensorType], convertingAfterConvolution layout: Layout) throws -> Fuse {
+  func retyped(_ inputs: [ValueType], convertingAfterConvolution layout: Layout) throws -> Fuse {
     guard let convolution = convolution?.node else { return try retyped(inputs) }
     var result = Graph(name: body.name)
     var map: [ValueID: ValueID] = [:]

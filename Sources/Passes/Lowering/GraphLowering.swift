@@ -131,11 +131,15 @@ public struct GraphLowering {
     case "row_chain": try lowerRowChain(fuse, node)
     case "max_relative": try lowerMaxRelative(fuse, node)
     case "gated_max_relative": try lowerGatedMaxRelative(fuse, node)
+    case "fuzzy_c_means": try lowerFuzzyCMeans(fuse, node)
+    case "incidence_mean": try lowerIncidenceMean(fuse, node)
     case "global_pool": lowerGlobalPool(node)
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
         let kernels =
-          ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "gated_max_relative", "global_pool"]
+          ProductKind.allCases.map(\.rawValue) + [
+            "row_chain", "max_relative", "gated_max_relative", "fuzzy_c_means", "incidence_mean", "global_pool",
+          ]
         throw Diagnostic(
           "there is no kernel '\(fuse.kernel)'", at: node.location,
           notes: ["kernels: \(kernels.joined(separator: ", "))"])
