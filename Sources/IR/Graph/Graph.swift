@@ -89,8 +89,11 @@ public struct Graph: Sendable {
     (values[a.index].name, values[b.index].name) = (values[b.index].name, values[a.index].name)
   }
 
-  public mutating func addInput(_ type: TensorType, name: String) -> ValueID {
-    let id = addValue(.tensor(type), name: name)
+  public mutating func addInput(_ type: TensorType, name: String) -> ValueID { addInput(.tensor(type), name: name) }
+
+  /// Adds an input of any type: a nested graph may read a neighbourhood.
+  public mutating func addInput(_ type: ValueType, name: String) -> ValueID {
+    let id = addValue(type, name: name)
     inputs.append(id)
     return id
   }

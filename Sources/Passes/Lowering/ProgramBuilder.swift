@@ -11,7 +11,7 @@ public struct ProgramBuilder {
   private var functionNames: [FunctionKey: String] = [:]
   /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
   /// value of the model may be called `image` too.
-  private var taken: Set<String> = ["image", "band", "block", "share"]
+  private var taken: Set<String> = ["image", "band", "block", "share", "panel", "pixel", "y"]
   /// Names of the value functions, by what they are but for it.
   private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
