@@ -11,20 +11,21 @@ extension GraphLowering {
 
   /// Nearest neighbours: scaled features, panels of candidates, then blocks of pixels, whose distances are selected from.
   mutating func lowerNearest(_ fuse: Fuse, _ node: Node) throws {
-    guard let build = fuse.body.nodes.first?.op as? BuildNeighborhood, let selection = build.construction.selection,
+    let (op, operands) = try fuse.onlyNode(node)
+    guard let build = op as? BuildNeighborhood, let selection = build.construction.selection,
       case .indices(_, let candidates)? = graph.type(of: node.results[0]).neighborhood?.form
     else {
       throw Diagnostic("a nearest fuse holds a graph of indices whose measure its kernel knows", at: node.location)
     }
     let lowering = try fuse.lowering(or: NearestLowering.streamed)
-    let shape = graph.tensorType(of: node.operands[0]).shape
+    let shape = graph.tensorType(of: operands[0]).shape
     let pixels = shape[2] * shape[3]
     let kernel = NearestKernel(
       channels: shape[1], pixelStride: roundUp(shape[1], toMultipleOf: lanes), candidates: candidates,
-      leastNorm: selection.leastNorm, hasPositions: node.operands.count > 2, lanes: lanes)
-    let own = scaledFeatures(node.operands[0], count: pixels, kernel)
-    let isOwn = node.operands.count == 1 || node.operands[1] == node.operands[0]
-    let others = isOwn ? own : scaledFeatures(node.operands[1], count: candidates, kernel)
+      leastNorm: selection.leastNorm, hasPositions: operands.count > 2, lanes: lanes)
+    let own = scaledFeatures(operands[0], count: pixels, kernel)
+    let isOwn = operands.count == 1 || operands[1] == operands[0]
+    let others = isOwn ? own : scaledFeatures(operands[1], count: candidates, kernel)
     let block = blockPixels(pixels, candidates: candidates)
     let rows = lowering == .fullMatrix ? pixels : block
     let panels = ProductPanels(
@@ -34,7 +35,7 @@ extension GraphLowering {
     let packed = program.buffer("nearest_panels", .arena, count: shape[1] * kernel.distanceStride)
     let distances = program.buffer(
       "nearest_distances", lowering == .fullMatrix ? .arena : .scratch, count: rows * kernel.distanceStride)
-    let positions = kernel.hasPositions ? buffer(for: node.operands[2]) : nil
+    let positions = kernel.hasPositions ? buffer(for: operands[2]) : nil
     let select = selecting(
       RankedSelectionKernel(candidates: candidates, selection: selection, lanes: lanes), from: distances,
       stride: kernel.distanceStride, to: buffer(for: node.results[0]))
@@ -78,17 +79,18 @@ extension GraphLowering {
 
   /// Max-relative over neighbours by index; tasks are blocks of pixels.
   mutating func lowerIndexedMaxRelative(_ fuse: Fuse, _ node: Node) throws {
-    guard let aggregate = fuse.body.nodes.first?.op as? Aggregate,
-      case .indices(let count, let candidates)? = graph.type(of: node.operands[1]).neighborhood?.form
+    let (op, operands) = try fuse.onlyNode(node)
+    guard let aggregate = op as? Aggregate,
+      case .indices(let count, let candidates)? = graph.type(of: operands[1]).neighborhood?.form
     else { throw Diagnostic("an indexed_max_relative fuse holds an aggregation over indices", at: node.location) }
-    let shape = graph.tensorType(of: node.operands[0]).shape
+    let shape = graph.tensorType(of: operands[0]).shape
     let pixels = shape[2] * shape[3]
     let kernel = IndexedMaxRelativeKernel(
       neighbors: count, candidates: candidates, pixelStride: roundUp(shape[1], toMultipleOf: lanes),
       selfMinusNeighbor: aggregate.direction == .selfMinusNeighbor, start: aggregate.start, lanes: lanes)
-    let input = image(node.operands[0])
-    let others = node.operands.count > 2 ? image(node.operands[2]) : input
-    let neighbors = buffer(for: node.operands[1])
+    let input = image(operands[0])
+    let others = operands.count > 2 ? image(operands[2]) : input
+    let neighbors = buffer(for: operands[1])
     let output = image(node.results[0])
     let block = blockPixels(pixels, candidates: candidates)
     var entry = program.entry
@@ -178,6 +180,15 @@ extension LoopBuilder {
 }
 
 extension Fuse {
+  /// The one node of the body, and the values outside that it reads: a value read twice is one operand of the fuse.
+  func onlyNode(_ node: Node) throws -> (op: any Op, operands: [ValueID]) {
+    let outer = Dictionary(uniqueKeysWithValues: zip(body.inputs, node.operands))
+    guard body.nodes.count == 1, let inner = body.nodes.first else {
+      throw Diagnostic("a fuse of kernel '\(kernel)' holds one node", at: node.location)
+    }
+    return (inner.op, inner.operands.compactMap { outer[$0] })
+  }
+
   /// The lowering its schedule names, or `fallback` where it names none.
   func lowering<Lowering: RawRepresentable & CaseIterable>(
     or fallback: Lowering
