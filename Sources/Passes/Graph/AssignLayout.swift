@@ -88,7 +88,7 @@ public struct AssignLayout: Pass {
       guard let convert = node.op as? ConvertLayout, convert.layout == .rowMajor,
         let (fuse, producer) = rewriter.single(Fuse.self, node.operands[0]),
         fuse.kernel == ProductKind.pointwise.rawValue,
-        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1]
+        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1], !fuse.addsPaddedImage
       else { return nil }
       let types = producer.operands.map(rewriter.graph.type(of:))
       return try rewriter.add(
@@ -98,8 +98,16 @@ public struct AssignLayout: Pass {
 }
 
 extension Fuse {
+  /// Whether the body's epilogue reads an image with padding between its pixels, as an unpadded result would have none.
+  fileprivate var addsPaddedImage: Bool {
+    body.inputs.contains { input in
+      guard let type = body.type(of: input).tensor, type.storageCount > type.count else { return false }
+      return body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
+    }
+  }
+
   /// Whether the body adds an input to its result, or the like, pixel by pixel.
-  func readsAsImage(_ input: ValueID) -> Bool {
+  fileprivate func readsAsImage(_ input: ValueID) -> Bool {
     guard let output = body.outputs.first.flatMap({ body.type(of: $0).tensor }) else { return false }
     let shape = body.tensorType(of: input).shape
     return shape.suffix(3) == output.shape.suffix(3) && shape.suffix(2) != [1, 1]

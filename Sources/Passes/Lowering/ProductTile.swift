@@ -25,7 +25,8 @@ struct ProductTile {
   }
 
   private init(
-    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, start: (_ pixel: Int, _ vector: Int) -> LoopValue
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int,
+    start: (_ pixel: Int, _ vector: Int) -> LoopValue
   ) {
     self.pixels = pixels
     self.vectors = vectors
