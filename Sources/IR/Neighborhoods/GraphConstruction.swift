@@ -45,6 +45,10 @@ public protocol GraphConstruction: Sendable {
   /// `buildLoops`.
   var clustering: FuzzyClustering? { get }
 
+  /// How neighbours are chosen, for a kind of form `indices` whose measure kernels know; nil leaves the choice to
+  /// `buildLoops`. Operands after x are then the candidates' features and the positions, each where given.
+  var selection: NearestSelection? { get }
+
   /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` has nothing to
   /// write.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws
@@ -67,6 +71,7 @@ extension GraphConstruction {
   public func gate(height: Int, width: Int) -> OffsetGate? { nil }
   public var couplesImages: Bool { false }
   public var clustering: FuzzyClustering? { nil }
+  public var selection: NearestSelection? { nil }
 }
 
 /// A test that admits neighbours at fixed offsets, in terms that kernels know.
@@ -95,6 +100,29 @@ public struct FuzzyClustering: Hashable, Sendable {
   public var weakMembership: Double
   /// Above this membership a pixel that is not weak is a member, beside ones that are.
   public var membershipBesideWeak: Double
+}
+
+/// A choice of neighbours by distance, in terms that kernels know.
+///
+/// Features are divided by their L2 norm, or by `leastNorm` where that is more. The distance of a pixel and a candidate
+/// is the square of the Euclidean one, plus the positions' element where there are positions [1, H * W, h * w].
+/// Candidates in ascending order, the lower index first where distances are equal, give those at the ranks 0, `step`,
+/// 2 * `step`, ...; a distance that is infinite or NaN is nobody's, and ranks that nobody takes are candidate 0's.
+public struct NearestSelection: Hashable, Sendable {
+  /// How many neighbours a pixel has.
+  public var count: Int
+  /// From the rank of one neighbour to that of the next.
+  public var step: Int
+  public var leastNorm: Double
+
+  public init(count: Int, step: Int, leastNorm: Double) {
+    self.count = count
+    self.step = step
+    self.leastNorm = leastNorm
+  }
+
+  /// How many of the nearest candidates have to be known.
+  public var ranks: Int { count * step }
 }
 
 /// Every kind of graph construction.

@@ -34,6 +34,10 @@ public struct KNN: GraphConstruction {
 
   public var attributes: [Attribute] { [Attribute("k", .integer(k)), Attribute("dilation", .integer(dilation))] }
 
+  public var selection: NearestSelection? {
+    NearestSelection(count: k, step: dilation, leastNorm: Self.leastNorm)
+  }
+
   public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
     let pixels = height * width
     var candidates = pixels

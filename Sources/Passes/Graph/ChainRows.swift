@@ -23,7 +23,7 @@ public struct ChainRows: Pass {
         let (middle, middleNode) = rewriter.single(Fuse.self, node.operands[0]),
         middle.kernel == ProductKind.depthwise.rawValue,
         let (first, firstNode) = rewriter.single(Fuse.self, middleNode.operands[0]),
-        first.kernel == ProductKind.pointwise.rawValue
+        first.kernel == ProductKind.pointwise.rawValue, first.readsOneImage, last.readsOneImage
       else { return nil }
       let expanded = rewriter.graph.tensorType(of: firstNode.results[0]).shape
       let narrow = rewriter.graph.tensorType(of: middleNode.results[0]).shape
@@ -85,6 +85,12 @@ struct RowChainCost {
 }
 
 extension Fuse {
+  /// Whether the convolution reduces over all channels of an image that comes from outside as it is.
+  fileprivate var readsOneImage: Bool {
+    guard let (node, op) = convolution else { return false }
+    return op.groups == 1 && body.inputs.contains(node.operands[0])
+  }
+
   /// The convolution a product fuse is built around; nil for other kernels.
   var convolution: (node: Node, op: Conv2D)? {
     for node in body.nodes {
