@@ -21,7 +21,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Flag(help: "Also print the time of each layer; with --json on standard error.")
+  @Flag(help: "Also print each layer's time beside its roofline; with --json on standard error.")
   var profile = false
 
   private static func seconds(parsing text: String) throws -> Double {
@@ -59,7 +59,11 @@ struct BenchCommand: AsyncParsableCommand {
           + "in \(timing.runs) runs; \(String(format: "%.1f", rate)) GFLOP/s")
     }
     if profile {
-      let table = layers(timing, result.optimized)
+      let bytes = result.library.weightBytes + result.library.arenaBytes
+      let machine = try await Console.progress("measuring the machine") {
+        try await MachineProbe.measure(target, bytes: bytes, toolchain: options.toolchain)
+      }
+      let table = Profile(machine: machine, threads: threads).table(timing, result.optimized)
       if json { Console.note(table) } else { try Console.write("\n" + table) }
     }
   }
@@ -79,25 +83,4 @@ struct BenchCommand: AsyncParsableCommand {
   }
 
   private func milliseconds(_ value: Double) -> String { String(format: "%.4f", value) }
-
-  private func layers(_ timing: CompiledModel.Timing, _ graph: Graph) -> String {
-    let operations = graph.productOperationsByLayer
-    var times: [String: Double] = [:]
-    var order: [String] = []
-    for (name, milliseconds) in timing.layers {
-      if times[name] == nil { order.append(name) }
-      times[name, default: 0] += milliseconds
-    }
-    let total = times.values.reduce(0, +)
-    var table = Table(["layer", "ms", "share", "GFLOP/s"], numbers: [1, 2, 3])
-    for name in order {
-      let time = times[name] ?? 0
-      let share = total > 0 ? 100 * time / total : 0
-      let count = operations[name] ?? 0
-      let rate = count > 0 && time > 0 ? String(format: "%.1f", Double(count) / time / 1e6) : "-"
-      table.add([name, milliseconds(time), String(format: "%.1f %%", share), rate])
-    }
-    table.add(["all layers", milliseconds(total), "", ""])
-    return table.text
-  }
 }

@@ -45,9 +45,7 @@ struct Explanation {
     }
   }
 
-  private func module(_ node: Node) -> String {
-    node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer
-  }
+  private func module(_ node: Node) -> String { graph.layerName(of: node) }
 
   /// What was chosen for each graph construction. One of fixed offsets that no kernel takes in is not in memory, and so
   /// appears with what reads it.

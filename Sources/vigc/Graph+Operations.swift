@@ -16,14 +16,25 @@ extension Graph {
     return 0
   }
 
-  /// Operations by the name that a layer has in the C and in the profile.
-  var productOperationsByLayer: [String: Int] {
-    var result: [String: Int] = [:]
-    for node in nodes {
-      guard let value = node.results.first else { continue }
-      let layer = node.layer.isEmpty ? values[value.index].name : node.layer
-      result[layer, default: 0] += productOperations(of: node)
+  /// Operations of a node's element-wise ops, as many for an element as a vector of them takes instructions. They run on
+  /// the ports of the multiply-adds, in the place of one each.
+  func elementwiseOperations(of node: Node) -> Int {
+    if let region = node.op.region { return region.nodes.reduce(0) { $0 + region.elementwiseOperations(of: $1) } }
+    guard let op = node.op as? any ElementwiseOp, let result = node.results.first.flatMap({ type(of: $0).tensor })
+    else { return 0 }
+    return result.count * op.valueFunction(lanes: 8).operationCount
+  }
+
+  /// Bytes that a node reads and writes if each of them moves once: operands, weights and results.
+  func bytes(of node: Node) -> Int {
+    (node.operands + node.results).reduce(0) { total, value in
+      let stored = type(of: value).tensor ?? type(of: value).neighborhood?.storage
+      return total + (stored.map { $0.storageCount * $0.element.byteCount } ?? 0)
     }
-    return result
+  }
+
+  /// The name that a node's layer has in the C and in the profile.
+  func layerName(of node: Node) -> String {
+    node.layer.isEmpty ? values[node.results[0].index].name : node.layer
   }
 }

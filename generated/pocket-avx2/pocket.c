@@ -32,21 +32,20 @@
 
 VIGC_INLINE __m256 gelu_f32x8(__m256 x)
 {
-  const __m256 t = _mm256_fmadd_ps(x, x, _mm256_set1_ps(-7.5f));
-  const __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(0x1.52b16ap-54f), t,
-      _mm256_set1_ps(-0x1.951adp-48f));
-  const __m256 p_1 = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0x1.b62e88p-43f));
-  const __m256 p_2 = _mm256_fmadd_ps(p_1, t, _mm256_set1_ps(-0x1.37e9b6p-38f));
-  const __m256 p_3 = _mm256_fmadd_ps(p_2, t, _mm256_set1_ps(0x1.7b36cp-34f));
-  const __m256 p_4 = _mm256_fmadd_ps(p_3, t, _mm256_set1_ps(-0x1.bfc8aap-30f));
-  const __m256 p_5 = _mm256_fmadd_ps(p_4, t, _mm256_set1_ps(0x1.f0a216p-26f));
-  const __m256 p_6 = _mm256_fmadd_ps(p_5, t, _mm256_set1_ps(-0x1.ee27d4p-22f));
-  const __m256 p_7 = _mm256_fmadd_ps(p_6, t, _mm256_set1_ps(0x1.b773f2p-18f));
-  const __m256 p_8 = _mm256_fmadd_ps(p_7, t, _mm256_set1_ps(-0x1.6060fep-14f));
-  const __m256 p_9 = _mm256_fmadd_ps(p_8, t, _mm256_set1_ps(0x1.03b474p-10f));
-  const __m256 p_10 = _mm256_fmadd_ps(p_9, t, _mm256_set1_ps(-0x1.77e22p-7f));
-  const __m256 p_11 = _mm256_fmadd_ps(p_10, t, _mm256_set1_ps(0x1.739ae4p-3f));
-  const __m256 phi = _mm256_fmadd_ps(x, p_11, _mm256_set1_ps(0.5f));
+  const __m256 t = _mm256_min_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(0x1.b0a3d8p+4f));
+  const __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(-0x1.c59266p-27f), t,
+      _mm256_set1_ps(0x1.1a9bdp-18f));
+  const __m256 p_1 = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0x1.528d12p-12f));
+  const __m256 p_2 = _mm256_fmadd_ps(p_1, t, _mm256_set1_ps(0x1.6ad65cp-8f));
+  const __m256 p_3 = _mm256_fmadd_ps(p_2, t, _mm256_set1_ps(0x1.ab562p-5f));
+  const __m256 p_4 = _mm256_fmadd_ps(p_3, t, _mm256_set1_ps(0x1.988452p-2f));
+  const __m256 q = _mm256_fmadd_ps(_mm256_set1_ps(0x1.c0332ap-14f), t,
+      _mm256_set1_ps(0x1.68fbb2p-9f));
+  const __m256 q_1 = _mm256_fmadd_ps(q, t, _mm256_set1_ps(0x1.3affap-5f));
+  const __m256 q_2 = _mm256_fmadd_ps(q_1, t, _mm256_set1_ps(0x1.309002p-2f));
+  const __m256 q_3 = _mm256_fmadd_ps(q_2, t, _mm256_set1_ps(1.0f));
+  const __m256 slope = _mm256_div_ps(p_4, q_3);
+  const __m256 phi = _mm256_fmadd_ps(x, slope, _mm256_set1_ps(0.5f));
   const __m256 gelu = _mm256_mul_ps(x, _mm256_min_ps(_mm256_max_ps(phi, _mm256_setzero_ps()),
       _mm256_set1_ps(1.0f)));
   return gelu;

@@ -19,12 +19,13 @@ public struct Hypergraph: GraphConstruction {
 
   public var hyperedges: Int
 
-  private static let mostRounds = 15
-  private static let leastChange = 1e-3
-  private static let leastDistance = 1e-10
-  private static let membershipOfMembers = 0.01
-  private static let weakMembership = 0.1
-  private static let membershipBesideWeak = 0.5
+  // The numbers of the rules above.
+  public static let mostRounds = 15
+  public static let leastChange = 1e-3
+  public static let leastDistance = 1e-10
+  public static let membershipOfMembers = 0.01
+  public static let weakMembership = 0.1
+  public static let membershipBesideWeak = 0.5
 
   public init(hyperedges: Int) {
     self.hyperedges = hyperedges

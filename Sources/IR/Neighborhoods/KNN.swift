@@ -19,7 +19,8 @@ public struct KNN: GraphConstruction {
   public var k: Int
   public var dilation: Int
 
-  static let leastNorm = 1e-12
+  /// What norms are at least, where features are divided by theirs.
+  public static let leastNorm = 1e-12
 
   public init(k: Int, dilation: Int = 1) {
     self.k = k

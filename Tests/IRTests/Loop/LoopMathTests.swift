@@ -8,12 +8,14 @@ import Testing
   typealias Builder = (inout LoopBuilder, LoopValue, Int) -> LoopValue
 
   /// The function's values at `points`, on the loop interpreter.
-  static func values(_ function: Builder, at points: [Float], target: Target) throws -> [Float] {
+  static func values(_ function: Builder, at points: [Float], target: Target, lanes: Int = 8) throws
+    -> [Float]
+  {
     var builder = LoopBuilder()
-    builder.loop("i", 0, .constant(points.count / 8), step: 1) { builder, i in
-      let type = LoopType(.f32, lanes: 8)
-      let x = builder.let("x", type, .load("points", i * 8, type))
-      builder.store("results", i * 8, function(&builder, x, 8))
+    builder.loop("i", 0, .constant(points.count / lanes)) { builder, i in
+      let type = LoopType(.f32, lanes: lanes)
+      let x = builder.let("x", type, .load("points", i * lanes, type))
+      builder.store("results", i * lanes, function(&builder, x, lanes))
     }
     let program = LoopProgram(
       name: "math",
@@ -33,11 +35,12 @@ import Testing
   /// About 1e-40.
   static let subnormal = Float(bitPattern: 71362)
 
-  @Test(arguments: targets) func gelu(_ name: String) throws {
+  /// Both forms: which it is depends on the lanes.
+  @Test(arguments: targets, [1, 8, 16]) func gelu(_ name: String, _ lanes: Int) throws {
     let target = try Target.named(name)
     for range in [Float(-12)...12, -0.5...0.5, -1000...1000] {
       let points = Self.points(range)
-      let found = try Self.values(LoopMath.gelu, at: points, target: target)
+      let found = try Self.values(LoopMath.gelu, at: points, target: target, lanes: lanes)
       for (x, y) in zip(points, found) {
         let exact = Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot())
         #expect(abs(Double(y) - exact) <= 1e-6 * max(1, abs(Double(x))), "gelu(\(x)) = \(y), exactly \(exact)")
@@ -47,7 +50,7 @@ import Testing
       }
     }
     let edges: [Float] = [0, -0.0, .infinity, 3e38, -3e38, .nan, Self.subnormal, -Self.subnormal]
-    let found = try Self.values(LoopMath.gelu, at: edges, target: target)
+    let found = try Self.values(LoopMath.gelu, at: edges + edges, target: target, lanes: lanes)
     #expect(found[0] == 0 && found[1] == 0 && found[2] == .infinity && found[3] == 3e38 && found[4] == 0)
   }
 
