@@ -228,7 +228,8 @@ struct RankedSelectionKernel {
           let isCandidate = candidates == distanceCount
           builder.store(
             "who", place, .index(isCandidate ? number : .minimum(number, .constant(candidates - 1)), .i32, step: 0))
-          before = builder.let("before", .i32, before + one(isWanted(distance, lanes: 1), .i32))
+          let isOne = builder.let("is_wanted", .mask(lanes: 1), isWanted(distance, lanes: 1))
+          before = builder.let("before", .i32, before + one(isOne, .i32))
         }
         builder.assign(taken, .minimum(.variable(taken) + before, .constant(Double(candidates), .i32)))
       }
