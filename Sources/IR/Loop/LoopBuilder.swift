@@ -51,7 +51,7 @@ public struct LoopBuilder {
 
   /// `for hint in 0 ..< maximum while condition`.
   public mutating func loop(
-    _ hint: String, maximum: Int, while condition: LoopValue,
+    _ hint: String, atMost maximum: Int, while condition: LoopValue,
     _ body: (inout LoopBuilder, LoopIndex) throws -> Void
   ) rethrows {
     let name = fresh(hint)

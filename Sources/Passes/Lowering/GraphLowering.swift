@@ -131,6 +131,8 @@ public struct GraphLowering {
     case "row_chain": try lowerRowChain(fuse, node)
     case "max_relative": try lowerMaxRelative(fuse, node)
     case "gated_max_relative": try lowerGatedMaxRelative(fuse, node)
+    case "fuzzy_c_means": try lowerFuzzyCMeans(fuse, node)
+    case "incidence_mean": try lowerIncidenceMean(fuse, node)
     case "nearest": try lowerNearest(fuse, node)
     case "indexed_max_relative": try lowerIndexedMaxRelative(fuse, node)
     case "global_pool": lowerGlobalPool(node)
@@ -138,8 +140,8 @@ public struct GraphLowering {
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
         let others = [
-          "row_chain", "max_relative", "gated_max_relative", "nearest", "indexed_max_relative", "global_pool",
-          "average_pool",
+          "row_chain", "max_relative", "gated_max_relative", "nearest", "indexed_max_relative", "fuzzy_c_means",
+          "incidence_mean", "global_pool", "average_pool",
         ]
         let kernels = ProductKind.allCases.map(\.rawValue) + others
         throw Diagnostic(

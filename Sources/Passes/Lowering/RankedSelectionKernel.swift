@@ -87,7 +87,7 @@ struct RankedSelectionKernel {
     let isOpen = LoopValue.binary(.and, isCrowded, .compare(.less, .variable(low), .variable(high)))
     // Halving the distance is quick where distances spread; halving the number of floats between always ends.
     let quick = 12
-    builder.loop("attempt", maximum: quick + 33, while: isOpen) { builder, attempt in
+    builder.loop("attempt", atMost: quick + 33, while: isOpen) { builder, attempt in
       let half = value(&builder, .variable(low)) * .f32(0.5) + value(&builder, .variable(high)) * .f32(0.5)
       let isQuick = LoopValue.compare(
         .less, .index(attempt, .i32, step: 0), .constant(Double(quick), .i32))
@@ -197,7 +197,7 @@ struct RankedSelectionKernel {
     let previous = value(&builder, builder.let("below", .i32, .select(isZero, .constant(-2, .i32), below)))
     let above = builder.register("above", .f32, .f32(-.infinity))
     let upTo = builder.register("up_to", .f32, .select(threshold.isCrowded, previous, last))
-    builder.loop("turn", maximum: 2, while: .compare(.less, .variable(above), last)) { builder, _ in
+    builder.loop("turn", atMost: 2, while: .compare(.less, .variable(above), last)) { builder, _ in
       collect(&builder, above: .variable(above), upTo: .variable(upTo), taken)
       builder.assign(above, .variable(upTo))
       builder.assign(upTo, last)
