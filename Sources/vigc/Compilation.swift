@@ -12,6 +12,8 @@ struct Compilation {
   var workers: Int
   /// As it was loaded, with the input's normalisation in front where that was asked for: what the interpreter runs.
   var model: ModelGraph
+  /// Measured schedules of products, where the options name some.
+  var tuning: ProductTuning?
   var passReports: [PassManager.Report] = []
 
   /// Everything that comes out of a compilation.
@@ -42,6 +44,7 @@ struct Compilation {
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
       resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features)
     if golden != nil && options.features { throw Diagnostic("a golden has logits, and --features leaves none") }
+    tuning = try options.tuning.map { try TuningFile.read($0, for: target) }
     if options.normalize { try normalize() }
   }
 
@@ -92,7 +95,7 @@ struct Compilation {
 
   /// The proved loop program of an optimised graph.
   func lower(_ graph: Graph, proving: Bool = true) throws -> LoopProgram {
-    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: workers))
+    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: workers, tuning: tuning))
     if proving {
       do {
         try program.verify(target: target)

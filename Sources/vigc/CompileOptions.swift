@@ -165,6 +165,9 @@ struct CompileOptions: ParsableArguments {
     transform: { try LoweringOption(parsing: $0) })
   var lowering: [LoweringOption] = []
 
+  @Option(help: ArgumentHelp("Schedules of products that 'vigc tune' measured.", valueName: "FILE.json"))
+  var tuning: String?
+
   @Option(help: ArgumentHelp("Print the graph after a pass, on standard error.", valueName: "NAME|all"))
   var printIrAfter: String?
 
