@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CClang", providers: [.apt(["libclang-dev"])]),
     .systemLibrary(name: "CImage", providers: [.apt(["libstb-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "IR",
       dependencies: ["CBLAS", .product(name: "RealModule", package: "swift-numerics")],
@@ -48,7 +49,7 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-L\(llvm)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(llvm)/lib"])]),
     .target(
       name: "Frontends",
-      dependencies: ["IR", "CImage", .product(name: "Yams", package: "Yams")],
+      dependencies: ["IR", "CImage", "CZlib", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict),
     .executableTarget(
       name: "vigc",
@@ -64,7 +65,8 @@ let package = Package(
     .testTarget(name: "CodegenTests", dependencies: ["IR", "Passes", "Codegen"], swiftSettings: strict + clangHeaders),
     .testTarget(name: "FrontendsTests", dependencies: ["IR", "Frontends"], swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends"], swiftSettings: strict + clangHeaders),
+      name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends", "CZlib"],
+      swiftSettings: strict + clangHeaders),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -36,7 +36,7 @@ struct Compilation {
     if size == nil, let shape = golden?.inputShape, shape.count == 4, !options.model.hasSuffix(".vir") {
       size = (shape[2], shape[3])
     }
-    var weights = try options.weights.map { try WeightSource(parsing: $0) }
+    var weights = try options.weights.map { try WeightSource(parsing: $0, averaged: options.ema) }
     if weights == nil, let golden, !options.model.hasSuffix(".vir") { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
@@ -127,7 +127,7 @@ struct Compilation {
     let sources = model.graph.weightSource.split(separator: "+").map { text in
       switch try? WeightSource(parsing: String(text)) {
       case .synthetic(let seed)?: "synthetic, seed \(seed)"
-      case .file(let path)?: URL(fileURLWithPath: path).lastPathComponent
+      case .file(let path, _)?: URL(fileURLWithPath: path).lastPathComponent
       case nil: String(text)
       }
     }
