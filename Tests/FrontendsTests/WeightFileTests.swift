@@ -130,6 +130,22 @@ import Testing
     #expect(names([]) == [])
   }
 
+  @Test func pickledNumbers() throws {
+    func value(_ bytes: UInt8...) throws -> Pickle.Value {
+      try Pickle(parsing: [0x80, 2] + bytes + [0x2E], file: "w").root
+    }
+    #expect(try value(0x8A, 0) == .integer(0))
+    #expect(try value(0x8A, 1, 0x7F) == .integer(127))
+    #expect(try value(0x8A, 1, 0x80) == .integer(-128))
+    #expect(try value(0x8A, 2, 0x80, 0) == .integer(128))
+    #expect(try value(0x8A, 8, 0, 0, 0, 0, 0, 0, 0, 0x80) == .integer(.min))
+    #expect(try value(0x8A, 9, 0, 0, 0, 0, 0, 0, 0, 0x80, 0) == .longInteger)
+    #expect(try value(0x8B, 2, 0, 0, 0, 0, 0xFF) == .integer(-256))
+    #expect(try value(0x4A, 0xFE, 0xFF, 0xFF, 0xFF) == .integer(-2))
+    #expect(try value(0x4D, 0xFE, 0xFF) == .integer(0xFFFE))
+    #expect(try value(0x47, 0x3F, 0xF8, 0, 0, 0, 0, 0, 0) == .float(1.5))
+  }
+
   @Test(arguments: ["types.pth", "training.pth.tar", "deflated.npz"])
   func anyMutationSucceedsOrIsDiagnosed(_ name: String) throws {
     let whole = try readFile(fixture("weights/\(name)"))

@@ -240,6 +240,10 @@ import Testing
     #expect(try await error(Forgery.checkpoint([0x5D] + appended)).contains("more than 2097152 values"))
     let remembered = (0..<3_000_000).flatMap { number -> [UInt8] in [0x72] + Forgery.little(number, 4) }
     #expect(try await error(Forgery.checkpoint([0x4E] + remembered)).contains("more than 2097152 values"))
+    // A deep stack under many small steps: none may touch all of it.
+    let deep = [UInt8](repeating: 0x4E, count: 1_000_000) + [0x7D]
+    let steps = (0..<600_000).map { [0x4E, 0x4E, 0x73][$0 % 3] as UInt8 } + Forgery.integer(3)
+    try await expect("w holds a number, not a state dict: tensors by name", ofPickled: deep + steps)
     #expect(
       try await error(Forgery.checkpoint([UInt8](repeating: 0x4E, count: 1 << 24)))
         == "w: 'a/data.pkl' takes 16777219 bytes; at most 16777216 are read")

@@ -45,7 +45,7 @@ struct TorchCheckpoint: Sendable {
         let view = try StridedView(
           offset: tensor.offset, shape: tensor.shape, strides: tensor.strides, available: storage.count)
         // The last of equal names wins, as in Python.
-        tensors[name] = Self.stored(view, storage.element, in: entry, of: archive, "\(file): tensor '\(name.shown)'")
+        tensors[name] = Self.stored(view, storage.element, in: entry, of: archive, name: name, file: file)
       } catch let problem as StridedView.Problem {
         throw Diagnostic("\(file): tensor '\(name.shown)' \(problem.text)")
       }
@@ -54,7 +54,8 @@ struct TorchCheckpoint: Sendable {
   }
 
   private static func stored(
-    _ view: StridedView, _ element: ElementType, in entry: ZipArchive.Entry, of archive: ZipArchive, _ label: String
+    _ view: StridedView, _ element: ElementType, in entry: ZipArchive.Entry, of archive: ZipArchive, name: String,
+    file: String
   ) -> StoredTensor {
     StoredTensor(element: element, shape: view.shape) {
       let width = element.byteCount
@@ -63,7 +64,7 @@ struct TorchCheckpoint: Sendable {
       let touched = entry.isDeflated ? entry.count : view.span * width
       guard touched <= most else {
         throw Diagnostic(
-          "\(label) takes \(view.count * width) bytes, spread over \(touched) of its storage",
+          "\(file): tensor '\(name.shown)' takes \(view.count * width) bytes, spread over \(touched) of its storage",
           notes: ["store it by itself, in Python: tensor.clone()"])
       }
       let bytes = try archive.contents(of: entry, in: view.offset * width..<(view.offset + view.span) * width)

@@ -112,23 +112,23 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     if !missing.isEmpty { counts.append("\(missing.count) missing") }
     if !unexpected.isEmpty { counts.append("\(unexpected.count) unexpected") }
     if !wrong.isEmpty { counts.append("\(wrong.count) of the wrong shape or type") }
-    func listed(_ lines: [String], of kind: String) -> [String] {
-      lines.count <= mostListed ? lines : lines.prefix(mostListed) + ["and \(lines.count - mostListed) more \(kind)"]
+    func listed<Item>(_ items: [Item], of kind: String, line: (Item) -> String) -> [String] {
+      let rest = items.count - mostListed
+      return items.prefix(mostListed).map(line) + (rest > 0 ? ["and \(rest) more \(kind)"] : [])
     }
     let models = missing.map(\.name)
     let closeToMissing = nearestNames(to: models.prefix(mostListed), among: unexpected)
-    let lacking = missing.map { entry in
+    let lacking = listed(missing, of: "missing") { entry in
       let close = closeToMissing[entry.name].map { "; the file has \($0.shown)" } ?? ""
       return "missing: \(entry.name) \(entry.shape)\(close)"
     }
     let closeToSurplus = nearestNames(to: unexpected.prefix(mostListed), among: models)
-    let surplus = unexpected.map { name in
+    let surplus = listed(unexpected, of: "unexpected") { name in
       "unexpected: \(name.shown)" + (closeToSurplus[name].map { "; the model has \($0)" } ?? "")
     }
     return Diagnostic(
       "\(file) does not hold the weights of \(model): \(counts.joined(separator: ", "))",
-      notes: listed(lacking, of: "missing") + listed(surplus, of: "unexpected")
-        + listed(wrong, of: "of the wrong shape or type"))
+      notes: lacking + surplus + listed(wrong, of: "of the wrong shape or type") { $0 })
   }
 
   /// The nearest of `candidates` to each name, where one resembles it. An edit distance takes the product of two
