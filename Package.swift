@@ -31,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -49,7 +50,11 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-L\(llvm)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(llvm)/lib"])]),
     .target(
       name: "Frontends",
-      dependencies: ["IR", "CImage", "CZlib", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "IR", "CImage", "CZlib", .product(name: "Yams", package: "Yams"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["ONNX/README.md"],
       swiftSettings: strict),
     .executableTarget(
       name: "vigc",
@@ -63,7 +68,10 @@ let package = Package(
     .testTarget(
       name: "FileTests", dependencies: ["IR", "Passes", "Frontends"], exclude: ["Cases"], swiftSettings: strict),
     .testTarget(name: "CodegenTests", dependencies: ["IR", "Passes", "Codegen"], swiftSettings: strict + clangHeaders),
-    .testTarget(name: "FrontendsTests", dependencies: ["IR", "Frontends"], swiftSettings: strict),
+    .testTarget(
+      name: "FrontendsTests",
+      dependencies: ["IR", "Frontends", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      swiftSettings: strict),
     .testTarget(
       name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends", "CZlib"],
       swiftSettings: strict + clangHeaders),

@@ -10,22 +10,32 @@ public enum ModelLoader {
   ///   - batch: Nil for 1, or what a `.vir` file has.
   ///   - resizePositions: Whether positions made for the model's own size may be resized to `inputSize`.
   ///   - membershipSeed: What hypergraphs start from; a `.vir` file holds that itself.
+  ///   - features: Whether the outputs are those of the stages instead of the classes: `ModelGraph.backbone`. Weights may
+  ///     then be of a backbone or of the whole model.
   /// - Throws: A `Diagnostic` or a `DiagnosticList`; an unknown model is one line with the nearest names.
   public static func load(
     model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil,
-    resizePositions: Bool = false, membershipSeed: UInt64 = 0
+    resizePositions: Bool = false, membershipSeed: UInt64 = 0, features: Bool = false
   ) throws -> ModelGraph {
     if model.hasSuffix(".vir") {
       if inputSize != nil { throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model") }
+      if features {
+        throw Diagnostic("\(model) does not say what its stages are; features need a spec or a zoo model")
+      }
       if batch != nil { throw Diagnostic("\(model) has fixed shapes; a batch needs a spec or a zoo model") }
       return ModelGraph(graph: try GraphFile.read(model, weights: weights))
     }
     var result = try spec(of: model).build(
       height: inputSize?.height, width: inputSize?.width, batch: batch ?? 1, resizePositions: resizePositions,
       membershipSeed: membershipSeed)
+    if features { result = try result.backbone() }
     let source = weights ?? .synthetic(seed: 0)
     let weights = try source.load(result.entries, model: result.graph.name)
     result.graph.weights.merge(weights) { _, loaded in loaded }
+    if features {
+      let read = result.graph.namedConstants
+      result.graph.weights = result.graph.weights.filter { read.contains($0.key) }
+    }
     result.graph.weightSource = source.description
     return result
   }

@@ -40,7 +40,8 @@ struct Compilation {
     if weights == nil, let golden, !options.model.hasSuffix(".vir") { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
-      resizePositions: options.resizePositions, membershipSeed: options.membershipSeed)
+      resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features)
+    if golden != nil && options.features { throw Diagnostic("a golden has logits, and --features leaves none") }
     if options.normalize { try normalize() }
   }
 

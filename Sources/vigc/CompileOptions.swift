@@ -129,6 +129,9 @@ struct CompileOptions: ParsableArguments {
   @Option(help: "Inputs a call takes at once.", transform: { try CompileOptions.positive($0, upTo: 1024) })
   var batch: Int?
 
+  @Flag(help: "The outputs of the stages instead of the classes, by their strides: stride4, stride8, ...")
+  var features = false
+
   @Flag(help: "Fold the input's mean and deviation into the library, which then takes values from 0 to 1.")
   var normalize = false
 

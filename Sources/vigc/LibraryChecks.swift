@@ -77,6 +77,10 @@ struct LibraryChecks {
   private func batches(_ compilation: Compilation) async throws -> String? {
     let options = compilation.options
     if options.model.hasSuffix(".vir") { return nil }
+    let constructions = compilation.model.graph.nodes.compactMap { ($0.op as? BuildNeighborhood)?.construction }
+    if let coupling = constructions.first(where: \.couplesImages) {
+      return "no batch: in a \(coupling.kind) the images of one depend on each other"
+    }
     let count = options.batch ?? Self.batch
     func outputs(batch: Int, inputs: [UInt64]) async throws -> [UInt8] {
       var options = options

@@ -13,7 +13,7 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
   var input = "synthetic"
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Write the output as float32.", valueName: "FILE.npy"))
+  @Option(name: .shortAndLong, help: ArgumentHelp("Write the outputs as float32.", valueName: "FILE.npy|FILE.npz"))
   var output: String?
 
   @Option(
@@ -23,6 +23,10 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(help: "What executes the model: its compiled C, or an interpreter of the graph or of the loops.")
   var engine = Engine.c
+
+  func validate() throws {
+    if top != nil && options.features { throw ValidationError("--features leaves no classes: leave out --top") }
+  }
 
   func run() async throws {
     let source = try InputSource(parsing: input)
@@ -34,23 +38,27 @@ struct RunCommand: AsyncParsableCommand {
     let outputs = try await compilation.execute(engine, inputs)
     let graph = compilation.model.graph
     let tensors = zip(graph.outputs, outputs).map { value, values in
-      TensorData(shape: graph.tensorType(of: value).shape, floats: values.map { Float($0) })
+      let data = TensorData(shape: graph.tensorType(of: value).shape, floats: values.map { Float($0) })
+      return (name: graph.values[value.index].name, data: data)
     }
-    if let output { try write(tensors, to: output) }
-    if let count = top ?? (output == nil ? 5 : nil) {
-      for tensor in tensors { try printBest(count, of: tensor) }
+    if let output { try NumpyArchive.write(tensors, to: output) }
+    if options.features {
+      if output == nil { try printFeatures(tensors) }
+    } else if let count = top ?? (output == nil ? 5 : nil) {
+      for tensor in tensors { try printBest(count, of: tensor.data) }
     }
   }
 
-  private func write(_ tensors: [TensorData], to path: String) throws {
-    for (position, tensor) in tensors.enumerated() {
-      let url = URL(fileURLWithPath: path)
-      let file =
-        tensors.count == 1
-        ? path
-        : url.deletingPathExtension().path + ".\(position)" + (url.pathExtension.isEmpty ? "" : ".\(url.pathExtension)")
-      try NumpyFile.write(tensor, to: file)
+  private func printFeatures(_ tensors: [(name: String, data: TensorData)]) throws {
+    var table = Table(["output", "shape", "mean", "deviation"], numbers: [2, 3])
+    for (name, data) in tensors {
+      let values = data.floats.map(Double.init)
+      let mean = values.reduce(0, +) / Double(values.count)
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+      let shape = data.shape.map(String.init).joined(separator: "x")
+      table.add([name, shape, short(mean), short(variance.squareRoot())])
     }
+    try Console.write(table.text)
   }
 
   /// The largest values of each row, larger ones first, of equal ones the first class.

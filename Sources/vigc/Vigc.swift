@@ -14,6 +14,7 @@ struct Vigc: AsyncParsableCommand {
     subcommands: [
       ModelsCommand.self, PassesCommand.self, TargetsCommand.self, CompileCommand.self, RunCommand.self,
       VerifyCommand.self, BenchCommand.self, InspectCommand.self, ExplainCommand.self, OptCommand.self,
+      ExportCommand.self,
     ])
 }
 

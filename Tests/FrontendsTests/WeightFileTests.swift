@@ -82,6 +82,17 @@ import Testing
     #expect(try tensors["bytes"]?.read() == TensorData(element: .u8, shape: [2], bytes: [1, 2]))
   }
 
+  /// What `vigc run --output FILE.npz` writes.
+  @Test func readsItsOwnArchives() throws {
+    let written = [
+      (name: "stride4", data: TensorData(shape: [2, 3], floats: ramp)),
+      (name: "a/b", data: TensorData(shape: [], floats: [7])),
+    ]
+    let bytes = RandomAccessBytes(try NumpyArchive.contents(written), file: "w.npz")
+    let read = try WeightFile(bytes).tensors.mapValues { try $0.read() }
+    #expect(read == ["stride4": written[0].data, "a/b": written[1].data])
+  }
+
   /// The length at the start of a safetensors file may look like another format's magic number.
   @Test(arguments: [640, 0x0403_4B50]) func safetensorsAreToldByMoreThanALength(_ length: Int) throws {
     let header = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#

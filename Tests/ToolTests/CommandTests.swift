@@ -192,6 +192,7 @@ import Testing
       let lines = outcome.output.split(separator: "\n")
       #expect(lines.contains { $0.hasPrefix("backbone.0.0.mixer.graph_conv  neighborhood<gated_offsets ") })
       #expect(lines.contains { $0.hasPrefix("backbone.1.0.graph_conv        neighborhood<indices 3 of 35, 1x5x7>") })
+      #expect(lines.contains { $0.hasPrefix("backbone.1.1.graph_conv        neighborhood<incidence 5, 1x5x7>") })
       #expect(lines.last?.hasPrefix("on the same graphs: relative L2 error ") ?? false)
     }
     let strict = try await Tool.run("verify", dynamic, "--replay", "--tolerance", "0")

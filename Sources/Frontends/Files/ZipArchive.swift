@@ -154,7 +154,7 @@ struct ZipArchive: Sendable {
     stride(from: 0, to: bytes.count, by: 1 << 30).reduce(0) { sum, start in
       let length = min(1 << 30, bytes.count - start)
       return bytes.withUnsafeBufferPointer { buffer in
-        UInt32(crc32(uLong(sum), buffer.baseAddress.map { $0 + start }, uInt(length)))
+        UInt32(CZlib.crc32(uLong(sum), buffer.baseAddress.map { $0 + start }, uInt(length)))
       }
     }
   }

@@ -146,7 +146,7 @@ struct SpecReader {
 
   /// Reads an op's own attributes from a nested mapping, so that a new kind of graph needs nothing here. The op says
   /// what is wrong with them; the mapping says where.
-  func op<Result: Op>(_ key: String, _ make: (inout AttributeReader) throws -> Result) throws -> Result {
+  func op<Result>(_ key: String, _ make: (inout AttributeReader) throws -> Result) throws -> Result {
     var reader = AttributeReader(try attributes(key), owner: "'\(key)'")
     do {
       let op = try make(&reader)

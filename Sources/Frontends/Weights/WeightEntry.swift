@@ -20,6 +20,9 @@ public struct WeightEntry: Hashable, Sendable {
   /// The shape in which the graph reads positions that were resized to another input size; nil for `shape` itself.
   public var resized: [Int]?
 
+  /// Whether a file may leave it out: the graph that is built does not read it.
+  public var isOptional = false
+
   /// The name under which a checkpoint prepared for inference holds the entry, after the identity was added to it: the
   /// weights of a depthwise convolution then have 1 more at the centre tap than what this entry means.
   public var withIdentity: String?

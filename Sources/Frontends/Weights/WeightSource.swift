@@ -78,7 +78,11 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     for entry in entries where entry.role != .counter {
       let prepared = found[entry.name] == nil ? entry.withIdentity.flatMap { found[$0] } : nil
       guard let tensor = found[entry.name] ?? prepared else {
-        if let computed = entry.computed { weights[entry.name] = computed } else { missing.append(entry) }
+        if let computed = entry.computed {
+          weights[entry.name] = computed
+        } else if !entry.isOptional {
+          missing.append(entry)
+        }
         continue
       }
       if tensor.shape != entry.shape {

@@ -89,8 +89,19 @@ public struct Graph: Sendable {
     (values[a.index].name, values[b.index].name) = (values[b.index].name, values[a.index].name)
   }
 
-  public mutating func addInput(_ type: TensorType, name: String) -> ValueID {
-    let id = addValue(.tensor(type), name: name)
+  /// Gives a value another name, made unique by a number if it is taken.
+  public mutating func rename(_ value: ValueID, to name: String) {
+    takenNames.remove(values[value.index].name)
+    let unique = uniqueName(name)
+    takenNames.insert(unique)
+    values[value.index].name = unique
+  }
+
+  public mutating func addInput(_ type: TensorType, name: String) -> ValueID { addInput(.tensor(type), name: name) }
+
+  /// An input of any type: a nested graph may read a neighbourhood.
+  public mutating func addInput(_ type: ValueType, name: String) -> ValueID {
+    let id = addValue(type, name: name)
     inputs.append(id)
     return id
   }

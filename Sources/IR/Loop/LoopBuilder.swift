@@ -49,6 +49,16 @@ public struct LoopBuilder {
     append(.forLoop(name, from: from, to: to, step: step, order: order, inner))
   }
 
+  /// `for hint in 0 ..< maximum while condition`.
+  public mutating func loop(
+    _ hint: String, atMost maximum: Int, while condition: LoopValue,
+    _ body: (inout LoopBuilder, LoopIndex) throws -> Void
+  ) rethrows {
+    let name = fresh(hint)
+    let inner = try block { builder in try body(&builder, .variable(name)) }
+    append(.forWhile(name, maximum: maximum, condition: condition, inner))
+  }
+
   /// Nested loops over every index of `shape`, outermost first.
   public mutating func loops(
     over shape: [Int], _ body: (inout LoopBuilder, [LoopIndex]) throws -> Void

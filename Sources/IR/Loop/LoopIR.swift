@@ -329,6 +329,11 @@ public struct LoopBuffer: Hashable, Sendable {
   public var byteCount: Int { count * element.byteCount }
 }
 
+extension LoopProgram {
+  /// Words of the text form, which name nothing.
+  public static var reservedNames: Set<String> { LoopParser.reserved }
+}
+
 /// A whole compiled model: its buffers, its kernels, and the entry that runs them in order.
 public struct LoopProgram: Sendable {
   public var name: String

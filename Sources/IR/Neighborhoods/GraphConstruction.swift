@@ -38,6 +38,17 @@ public protocol GraphConstruction: Sendable {
   /// `buildLoops`.
   func gate(height: Int, width: Int) -> OffsetGate?
 
+  /// Whether the graph of an image depends on the other images of its batch.
+  var couplesImages: Bool { get }
+
+  /// How hyperedges are found, for a kind of form `incidence` whose method kernels know; nil leaves the graph to
+  /// `buildLoops`.
+  var clustering: FuzzyClustering? { get }
+
+  /// How neighbours are chosen, for a kind of form `indices` whose measure kernels know; nil leaves the choice to
+  /// `buildLoops`. Operands after x are then the candidates' features and the positions, each where given.
+  var selection: NearestSelection? { get }
+
   /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` has nothing to
   /// write.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws
@@ -58,6 +69,9 @@ extension GraphConstruction {
   public var kind: String { Self.kind }
   public func check(x: TensorType, data: [TensorType]) throws {}
   public func gate(height: Int, width: Int) -> OffsetGate? { nil }
+  public var couplesImages: Bool { false }
+  public var clustering: FuzzyClustering? { nil }
+  public var selection: NearestSelection? { nil }
 }
 
 /// A test that admits neighbours at fixed offsets, in terms that kernels know.
@@ -65,6 +79,50 @@ public enum OffsetGate: Hashable, Sendable {
   /// The L1 distance over the channels is strictly below mean - deviation (over the pixels less one) of the distances
   /// between each pixel of the image and the one at `sample`.
   case nearInL1(sample: Offset)
+}
+
+/// Hyperedges by fuzzy c-means with exponent 2 from first memberships, the operand after x, in terms that kernels know.
+///
+/// A round takes centres weighted by squared memberships and then memberships that are the reciprocals of squared
+/// distances, divided by their sum over a pixel's hyperedges.
+public struct FuzzyClustering: Hashable, Sendable {
+  public var hyperedges: Int
+  /// At least one round is done, and no more than this.
+  public var mostRounds: Int
+  /// From the second round on, one that changes the memberships of the whole batch by less, in the Frobenius norm, is
+  /// the last.
+  public var leastChange: Double
+  /// What squared distances are raised to.
+  public var leastDistance: Double
+  /// Above this membership a pixel is a member, while no pixel of the batch is weak.
+  public var membershipOfMembers: Double
+  /// A pixel whose largest membership is below this is weak: a member of its nearest hyperedge alone.
+  public var weakMembership: Double
+  /// Above this membership a pixel that is not weak is a member, beside ones that are.
+  public var membershipBesideWeak: Double
+}
+
+/// A choice of neighbours by distance, in terms that kernels know.
+///
+/// Features are divided by their L2 norm, or by `leastNorm` where that is more. The distance of a pixel and a candidate
+/// is the square of the Euclidean one, plus the positions' element where there are positions [1, H * W, h * w].
+/// Candidates in ascending order, the lower index first where distances are equal, give those at the ranks 0, `step`,
+/// 2 * `step`, ...; a distance that is infinite or NaN is nobody's, and ranks that nobody takes are candidate 0's.
+public struct NearestSelection: Hashable, Sendable {
+  /// How many neighbours a pixel has.
+  public var count: Int
+  /// From the rank of one neighbour to that of the next.
+  public var step: Int
+  public var leastNorm: Double
+
+  public init(count: Int, step: Int, leastNorm: Double) {
+    self.count = count
+    self.step = step
+    self.leastNorm = leastNorm
+  }
+
+  /// How many of the nearest candidates have to be known.
+  public var ranks: Int { count * step }
 }
 
 /// Every kind of graph construction.

@@ -19,12 +19,13 @@ public struct Hypergraph: GraphConstruction {
 
   public var hyperedges: Int
 
-  private static let mostRounds = 15
-  private static let leastChange = 1e-3
-  private static let leastDistance = 1e-10
-  private static let membershipOfMembers = 0.01
-  private static let weakMembership = 0.1
-  private static let membershipBesideWeak = 0.5
+  // The numbers of the rules above.
+  public static let mostRounds = 15
+  public static let leastChange = 1e-3
+  public static let leastDistance = 1e-10
+  public static let membershipOfMembers = 0.01
+  public static let weakMembership = 0.1
+  public static let membershipBesideWeak = 0.5
 
   public init(hyperedges: Int) {
     self.hyperedges = hyperedges
@@ -35,6 +36,16 @@ public struct Hypergraph: GraphConstruction {
   }
 
   public var attributes: [Attribute] { [Attribute("hyperedges", .integer(hyperedges))] }
+
+  /// The last round and the rule of memberships are the whole batch's.
+  public var couplesImages: Bool { true }
+
+  public var clustering: FuzzyClustering? {
+    FuzzyClustering(
+      hyperedges: hyperedges, mostRounds: Self.mostRounds, leastChange: Self.leastChange,
+      leastDistance: Self.leastDistance, membershipOfMembers: Self.membershipOfMembers,
+      weakMembership: Self.weakMembership, membershipBesideWeak: Self.membershipBesideWeak)
+  }
 
   public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
     guard (1...1 << 24).contains(hyperedges) else {
@@ -53,11 +64,11 @@ public struct Hypergraph: GraphConstruction {
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
     _ x: Tensor<T>, data: [Tensor<T>]
   ) throws -> NeighborhoodValue {
-    incidence(memberships(of: x, from: data[0]), batch: x.shape[0], pixels: x.shape[2] * x.shape[3])
+    incidence(memberships(x, first: data[0]), batch: x.shape[0], pixels: x.shape[2] * x.shape[3])
   }
 
-  /// The memberships of the last round, [batch, pixels, hyperedges].
-  private func memberships<T: Real & BinaryFloatingPoint & Sendable>(of x: Tensor<T>, from first: Tensor<T>) -> [T] {
+  /// The memberships [batch, pixels, hyperedges] after the last round.
+  private func memberships<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, first: Tensor<T>) -> [T] {
     let pixels = x.shape[2] * x.shape[3]
     // Pixels x channels, which both products of a round need.
     let features = (0..<x.shape[0]).map { n in
@@ -77,29 +88,6 @@ public struct Hypergraph: GraphConstruction {
       if round > 0 && change.squareRoot() < T(Self.leastChange) { break }
     }
     return memberships
-  }
-
-  /// Of the links that differ, the greatest distance of a membership from what decides it: its threshold, or, where the
-  /// largest decides, the largest. Where nodes differ in being weak, the distance of their largest from that threshold.
-  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
-    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
-  ) throws -> T {
-    let form = NeighborhoodForm.incidence(hyperedges: hyperedges)
-    let type = NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3])
-    guard case .incidence = chosen else { return .infinity }
-    let memberships = memberships(of: x, from: data[0])
-    let expected = type.links(of: incidence(memberships, batch: x.shape[0], pixels: x.shape[2] * x.shape[3]))
-    let thresholds = [Self.membershipOfMembers, Self.weakMembership, Self.membershipBesideWeak].map { T($0) }
-    var worst: T = 0
-    for (place, (found, wanted)) in zip(type.links(of: chosen), expected).enumerated() where found != wanted {
-      let row = memberships[(place / hyperedges * hyperedges)..<((place / hyperedges + 1) * hyperedges)]
-      let largest = row.max() ?? 0
-      // Any of them may have decided, and whichever is nearest explains the difference best.
-      let apart = thresholds.map { abs(memberships[place] - $0) } + [abs(largest - memberships[place])]
-      let weak = abs(largest - T(Self.weakMembership))
-      worst = max(worst, min(apart.min() ?? .infinity, weak))
-    }
-    return worst
   }
 
   /// Who is a member of what, from memberships [batch, pixels, hyperedges].
@@ -123,9 +111,63 @@ public struct Hypergraph: GraphConstruction {
     return .incidence(nodeEdges: nodeEdges, edgeNodes: edgeNodes)
   }
 
+  /// Of the memberships that differ, the greatest distance from what decided: a threshold, or where the nearest
+  /// hyperedge was taken the largest membership of the pixel. The memberships are those of the reference.
+  public func violation<T: Real & BinaryFloatingPoint & Sendable>(
+    of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
+  ) throws -> T {
+    let pixels = x.shape[2] * x.shape[3]
+    guard case .incidence(let nodeEdges, let edgeNodes) = chosen, nodeEdges.count == x.shape[0] * pixels,
+      edgeNodes.count == x.shape[0] * hyperedges
+    else { return .infinity }
+    var members = [[Int]](repeating: [], count: nodeEdges.count)
+    for (edge, nodes) in edgeNodes.enumerated() {
+      for node in nodes { members[edge / hyperedges * pixels + node].append(edge % hyperedges) }
+    }
+    let memberships = memberships(x, first: data[0])
+    var someAreWeak: T = 0
+    var noneIsWeak: T = 0
+    var weakest = T.infinity
+    for (node, edges) in members.enumerated() {
+      let row = Array(memberships[(node * hyperedges)..<((node + 1) * hyperedges)])
+      let largest = row.max() ?? 0
+      weakest = min(weakest, largest)
+      let asWeak = max(largest - T(Self.weakMembership), 0, distance(ofNearest: edges, nodeEdges[node], row))
+      func asStrong(_ threshold: Double) -> T {
+        let reads = distance(ofMembers: edges, nodeEdges[node], row, threshold: T(threshold))
+        return max(T(Self.weakMembership) - largest, 0, reads)
+      }
+      someAreWeak = max(someAreWeak, min(asWeak, asStrong(Self.membershipBesideWeak)))
+      noneIsWeak = max(noneIsWeak, asStrong(Self.membershipOfMembers))
+    }
+    return min(max(someAreWeak, weakest - T(Self.weakMembership)), noneIsWeak)
+  }
+
+  /// How far a pixel's only hyperedge is from its nearest.
+  private func distance<T: BinaryFloatingPoint>(ofNearest members: [Int], _ reads: [Int], _ row: [T]) -> T {
+    guard members.count == 1, reads == members, let largest = row.max() else { return .infinity }
+    return largest - row[members[0]]
+  }
+
+  /// Of the memberships on the other side of the threshold, the greatest distance from it; of a hyperedge read without
+  /// being a member, how far it is from the nearest.
+  private func distance<T: BinaryFloatingPoint>(
+    ofMembers members: [Int], _ reads: [Int], _ row: [T], threshold: T
+  ) -> T {
+    var worst: T = 0
+    for (edge, membership) in row.enumerated() where members.contains(edge) != (membership > threshold) {
+      worst = max(worst, abs(membership - threshold))
+    }
+    if members.isEmpty {
+      guard reads.count == 1, let largest = row.max() else { return .infinity }
+      return max(worst, largest - row[reads[0]])
+    }
+    return reads == members ? worst : .infinity
+  }
+
   /// Its rounds need memory of their own, which plain loops do not have.
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {
-    throw Diagnostic("there are no loops for hypergraph yet; the graph interpreter runs it")
+    throw Diagnostic("hypergraph runs on f32 only, not on \(operands[0].type)")
   }
 }
 

@@ -19,7 +19,8 @@ public struct KNN: GraphConstruction {
   public var k: Int
   public var dilation: Int
 
-  static let leastNorm = 1e-12
+  /// What norms are at least, where features are divided by theirs.
+  public static let leastNorm = 1e-12
 
   public init(k: Int, dilation: Int = 1) {
     self.k = k
@@ -32,6 +33,10 @@ public struct KNN: GraphConstruction {
   }
 
   public var attributes: [Attribute] { [Attribute("k", .integer(k)), Attribute("dilation", .integer(dilation))] }
+
+  public var selection: NearestSelection? {
+    NearestSelection(count: k, step: dilation, leastNorm: Self.leastNorm)
+  }
 
   public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
     let pixels = height * width

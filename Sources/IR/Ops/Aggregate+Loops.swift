@@ -53,6 +53,22 @@ extension Aggregate {
     }
   }
 
+  /// One pixel and channel after the other, the neighbours' features combined in their order.
+  func buildFold(
+    _ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor, from start: Double,
+    _ combine: (LoopValue, LoopValue) -> LoopValue
+  ) {
+    let neighbors = NeighborLoops(operands)
+    builder.loops(over: operands[0].shape) { builder, index in
+      let fold = builder.register("fold", .f32, .f32(start))
+      neighbors.forEach(&builder, at: index) { builder, _, value in
+        let other = builder.let("other", .f32, value)
+        builder.assign(fold, combine(.variable(fold), other))
+      }
+      builder.store(result.buffer, result.offset(index), .variable(fold))
+    }
+  }
+
   private func modulo(_ a: Int, _ n: Int) -> Int {
     let remainder = a % n
     return remainder < 0 ? remainder + n : remainder

@@ -9,6 +9,11 @@ public struct Aggregate: Op {
     /// Channel by channel, the maximum over the neighbours of the difference of features
     /// (max-relative graph convolution, Li et al., arXiv:1904.03751).
     case maxRelative = "max_relative"
+    /// Channel by channel, the maximum over the neighbours' features (GraphSAGE's pooling, Hamilton, Ying and Leskovec,
+    /// arXiv:1706.02216).
+    case maximum = "max"
+    /// Channel by channel, the sum of the neighbours' features (graph isomorphism networks, Xu et al., arXiv:1810.00826).
+    case sum
   }
 
   public enum Direction: String, CaseIterable, Hashable, Sendable {
@@ -17,9 +22,15 @@ public struct Aggregate: Op {
   }
 
   public var kind: Kind
+  /// Of differences; the other kinds have none.
   public var direction: Direction
-  /// What the maximum starts at; nil starts it at the first neighbour. 0 makes each pixel its own neighbour.
+  /// What the maximum of differences starts at; nil starts it at the first neighbour. 0 makes each pixel its own neighbour.
   public var start: Double?
+
+  /// An aggregation of the neighbours' features themselves, `maximum` or `sum`.
+  public init(_ kind: Kind) {
+    self.init(kind: kind, direction: .neighborMinusSelf, start: nil)
+  }
 
   public init(kind: Kind, direction: Direction, start: Double?) {
     self.kind = kind
@@ -29,12 +40,14 @@ public struct Aggregate: Op {
 
   public init(_ reader: inout AttributeReader) throws {
     self.kind = try reader.choice("kind")
-    self.direction = try reader.choice("direction")
-    self.start = reader.has("start") ? try reader.float("start") : nil
+    let isRelative = kind == .maxRelative
+    self.direction = isRelative ? try reader.choice("direction") : .neighborMinusSelf
+    self.start = isRelative && reader.has("start") ? try reader.float("start") : nil
   }
 
   public var attributes: [Attribute] {
-    [Attribute("kind", .string(kind.rawValue)), Attribute("direction", .string(direction.rawValue))]
+    if kind != .maxRelative { return [Attribute("kind", .string(kind.rawValue))] }
+    return [Attribute("kind", .string(kind.rawValue)), Attribute("direction", .string(direction.rawValue))]
       + (start.map { [Attribute("start", .float($0))] } ?? [])
   }
 
@@ -44,34 +57,16 @@ public struct Aggregate: Op {
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["x", "neighborhood", "candidates?"])
     let x = try checker.real(0, rank: 4)
-    let graph = try checker.neighborhood(1)
-    if graph.batch != x.shape[0] || graph.height != x.shape[2] || graph.width != x.shape[3] {
-      throw checker.failure(1, mustBe: "over the pixels of operand 0, \(x)")
-    }
-    let neighbors: Int
-    var candidates = x.shape[2] * x.shape[3]
-    switch graph.form {
-    case .offsets(let offsets), .gatedOffsets(let offsets):
-      neighbors = offsets.count
-      if checker.has(2) { throw checker.problem("neighbours by offset are pixels of x and take no candidates") }
-    case .indices(let count, let total):
-      neighbors = count
-      if checker.has(2) {
-        let features = try checker.real(2, rank: 4)
-        try checker.sameElement(2, as: x)
-        if features.shape[..<2] != x.shape[..<2] {
-          throw checker.failure(2, mustBe: "[\(x.shape[0]), \(x.shape[1]), rows, columns], as many channels as x")
-        }
-        candidates = features.shape[2] * features.shape[3]
+    let neighbors = try checker.neighborCount(over: x)
+    switch kind {
+    case .maxRelative:
+      if neighbors == 0 && start == nil {
+        throw checker.failure(1, mustBe: "of one neighbour at least, or start given")
       }
-      if total != candidates {
-        let source = checker.has(2) ? 2 : 0
-        throw checker.failure(1, mustBe: "of indices into the \(candidates) pixels of operand \(source)")
-      }
-    case .incidence:
-      throw checker.failure(1, mustBe: "of offsets or indices: \(kind.rawValue) does not run over hyperedges")
+    case .maximum, .sum:
+      try checker.refuseGates("'\(kind.rawValue)'")
+      if neighbors == 0 { throw checker.failure(1, mustBe: "of one neighbour at least") }
     }
-    if neighbors == 0 && start == nil { throw checker.failure(1, mustBe: "of one neighbour at least, or start given") }
     return [.tensor(x.with(shape: x.shape))]
   }
 
@@ -81,14 +76,16 @@ public struct Aggregate: Op {
     let x = operands[0].tensor
     guard case .neighborhood(let graph, _) = operands[1] else { preconditionFailure("typing wants a neighbourhood") }
     let candidates = operands.count > 2 ? operands[2].tensor : x
-    let differences =
+    let values =
       switch kind {
       case .maxRelative:
         maxRelative(
           x.real, candidates.real, graph, shape: x.shape, candidates: candidates.shape[2] * candidates.shape[3],
           sign: direction == .neighborMinusSelf ? 1 : -1, start: start.map { T($0) })
+      case .maximum: folded(candidates, graph, shape: x.shape) { $1 > $0 ? $1 : $0 }
+      case .sum: folded(candidates, graph, shape: x.shape) { $0 + $1 }
       }
-    return [.tensor(Tensor(element: x.element, shape: x.shape, real: differences))]
+    return [.tensor(Tensor(element: x.element, shape: x.shape, real: values))]
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
@@ -96,8 +93,30 @@ public struct Aggregate: Op {
     guard let graph = operands[1].neighborhood else { preconditionFailure("typing wants a neighbourhood") }
     switch kind {
     case .maxRelative: buildMaxRelative(&builder, operands: operands, graph: graph, result: results[0])
+    case .maximum: buildFold(&builder, operands: operands, result: results[0], from: -.infinity) { .maximum($1, $0) }
+    case .sum: buildFold(&builder, operands: operands, result: results[0], from: 0) { $0 + $1 }
     }
   }
+}
+
+/// For every pixel and channel, the neighbours' features combined in their order.
+private func folded<T: Real & BinaryFloatingPoint & Sendable>(
+  _ candidates: Tensor<T>, _ graph: NeighborhoodValue, shape: [Int], _ combine: (T, T) -> T
+) -> [T] {
+  let total = candidates.shape[2] * candidates.shape[3]
+  let plane = shape[2] * shape[3]
+  var result: [T] = []
+  result.reserveCapacity(shape.reduce(1, *))
+  for n in 0..<shape[0] {
+    let places = graph.places(image: n, height: shape[2], width: shape[3])
+    for channel in (n * shape[1])..<((n + 1) * shape[1]) {
+      for pixel in 0..<plane {
+        let features = places.map { candidates.real[channel * total + $0[pixel]] }
+        result.append(features.dropFirst().reduce(features[0], combine))
+      }
+    }
+  }
+  return result
 }
 
 /// For every pixel and channel, the maximum over neighbours of sign * (neighbour - self).

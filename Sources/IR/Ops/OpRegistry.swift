@@ -12,6 +12,7 @@ public enum OpRegistry {
     Conv2D.self,
     ConvertLayout.self,
     Divide.self,
+    EdgeFeatures.self,
     Elu.self,
     Erf.self,
     Exp.self,

@@ -33,10 +33,14 @@ public struct AssignLayout: Pass {
     let readsRowMajor = fuse.kernel == ProductKind.convolution.rawValue
     var operands: [ValueID] = []
     var converts = false
-    for operand in node.operands {
-      let type = rewriter.graph.tensorType(of: operand)
-      if rewriter.constant(operand) != nil || type.rank != 4 || type.layout == padded {
+    for (place, operand) in node.operands.enumerated() {
+      guard let type = rewriter.graph.type(of: operand).tensor, type.rank == 4, type.layout != padded else {
         operands.append(operand)
+        continue
+      }
+      if let constant = rewriter.definition(of: operand)?.op as? Constant {
+        operands.append(
+          fuse.readsAsImage(fuse.body.inputs[place]) ? try packed(&rewriter, constant, operand, like: node) : operand)
       } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty {
         operands.append(operand)
         converts = true
@@ -44,11 +48,22 @@ public struct AssignLayout: Pass {
         operands.append(try converted(&rewriter, operand, to: padded, like: node))
       }
     }
+    // An interleaving ends in row-major memory, as far as types go; its kernel never writes it.
+    if fuse.interleavedImages != nil { converts = true }
     // A convolution that converts already keeps doing so: the pass may run twice.
     if fuse.body.nodes.contains(where: { ($0.op as? ConvertLayout)?.layout == padded }) { converts = false }
-    let types = operands.map(rewriter.graph.tensorType(of:))
+    let types = operands.map(rewriter.graph.type(of:))
     let retyped = try converts ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
     return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
+  }
+
+  /// The same constant with its contents packed as kernels read images.
+  private func packed(
+    _ rewriter: inout GraphRewriter, _ constant: Constant, _ value: ValueID, like node: Node
+  ) throws -> ValueID {
+    var packed = constant
+    packed.type.layout = padded
+    return try rewriter.add(packed, [], name: rewriter.graph.values[value.index].name, like: node)[0]
   }
 
   private func converted(
@@ -73,9 +88,9 @@ public struct AssignLayout: Pass {
       guard let convert = node.op as? ConvertLayout, convert.layout == .rowMajor,
         let (fuse, producer) = rewriter.single(Fuse.self, node.operands[0]),
         fuse.kernel == ProductKind.pointwise.rawValue,
-        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1]
+        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1], !fuse.addsPaddedImage
       else { return nil }
-      let types = producer.operands.map(rewriter.graph.tensorType(of:))
+      let types = producer.operands.map(rewriter.graph.type(of:))
       return try rewriter.add(
         fuse.retyped(types, appending: [convert]), producer.operands, name: rewriter.name(of: node), like: producer)
     }
@@ -83,9 +98,25 @@ public struct AssignLayout: Pass {
 }
 
 extension Fuse {
+  /// Whether the body's epilogue reads an image with padding between its pixels, as an unpadded result would have none.
+  fileprivate var addsPaddedImage: Bool {
+    body.inputs.contains { input in
+      guard let type = body.type(of: input).tensor, type.storageCount > type.count else { return false }
+      return body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
+    }
+  }
+
+  /// Whether the body adds an input to its result, or the like, pixel by pixel.
+  fileprivate func readsAsImage(_ input: ValueID) -> Bool {
+    guard let output = body.outputs.first.flatMap({ body.type(of: $0).tensor }) else { return false }
+    let shape = body.tensorType(of: input).shape
+    return shape.suffix(3) == output.shape.suffix(3) && shape.suffix(2) != [1, 1]
+      && body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
+  }
+
   /// Retyped for a row-major image whose convolution writes channels-last: the conversion stands right after the
   /// convolution, so that the epilogue sees one layout.
-  func retyped(_ inputs: [TensorType], convertingAfterConvolution layout: Layout) throws -> Fuse {
+  func retyped(_ inputs: [ValueType], convertingAfterConvolution layout: Layout) throws -> Fuse {
     guard let convolution = convolution?.node else { return try retyped(inputs) }
     var result = Graph(name: body.name)
     var map: [ValueID: ValueID] = [:]

@@ -8,7 +8,7 @@ import IR
 ///     %y = fuse "pointwise" (%d, ..., %x)      }
 ///
 /// Chained only when the expanded image, written and read again, is larger than half of L2; the rows of a step are the
-/// most that keep rings and bands within half of L2, since more pixels a call cost less.
+/// most that keep rings and bands within half of L2, since more pixels a call cost less, or one where none does.
 public struct ChainRows: Pass {
   public static let name = "chain-rows"
   public static let summary = "runs pointwise, depthwise, pointwise through rings of rows where the whole leaves L2"
@@ -23,7 +23,7 @@ public struct ChainRows: Pass {
         let (middle, middleNode) = rewriter.single(Fuse.self, node.operands[0]),
         middle.kernel == ProductKind.depthwise.rawValue,
         let (first, firstNode) = rewriter.single(Fuse.self, middleNode.operands[0]),
-        first.kernel == ProductKind.pointwise.rawValue
+        first.kernel == ProductKind.pointwise.rawValue, first.readsOneImage, last.readsOneImage
       else { return nil }
       let expanded = rewriter.graph.tensorType(of: firstNode.results[0]).shape
       let narrow = rewriter.graph.tensorType(of: middleNode.results[0]).shape
@@ -76,7 +76,8 @@ struct RowChainCost {
     // More than a few hundred pixels a call gain nothing: the weights are read once a call.
     let useful = max(1, ceilDivide(224, narrowed[3]))
     let fitting = (1...min(narrowed[2], useful)).filter { ringBytes(rows: $0) <= budget }
-    guard let rows = fitting.last else { return nil }
+    // Wide images: one row a step leaves L2 too, but it returns from the next level, where the whole would not.
+    let rows = fitting.last ?? 1
     return Choice(
       rows: rows, ringBytes: ringBytes(rows: rows),
       reason: "\(whole / 1024) KiB expanded against \(budget / 1024) KiB; \(ringBytes(rows: rows) / 1024) KiB of rings")
@@ -84,6 +85,12 @@ struct RowChainCost {
 }
 
 extension Fuse {
+  /// Whether the convolution reduces over all channels of an image that comes from outside as it is.
+  fileprivate var readsOneImage: Bool {
+    guard let (node, op) = convolution else { return false }
+    return op.groups == 1 && body.inputs.contains(node.operands[0])
+  }
+
   /// The convolution a product fuse is built around; nil for other kernels.
   var convolution: (node: Node, op: Conv2D)? {
     for node in body.nodes {

@@ -2,7 +2,7 @@ import IR
 
 /// The kernels that are products with an epilogue, as a fuse names them.
 enum ProductKind: String, CaseIterable {
-  /// 1 x 1, stride 1: a product of pixels by channels.
+  /// 1 x 1, stride 1, any number of groups: a product of pixels by channels.
   case pointwise
   /// One filter a channel.
   case depthwise
@@ -11,11 +11,14 @@ enum ProductKind: String, CaseIterable {
 
   /// The kernel a convolution gets; nil when only general loops can run it.
   init?(_ convolution: Conv2D, input: [Int], weight: [Int]) {
-    if convolution.groups == 1 {
-      let plain = weight[2] == 1 && weight[3] == 1 && convolution.strides == [1, 1]
-      self = plain && convolution.padding == [0, 0, 0, 0] ? .pointwise : .convolution
-    } else if convolution.groups == input[1], weight[0] == input[1] {
+    let isPlain =
+      weight[2] == 1 && weight[3] == 1 && convolution.strides == [1, 1] && convolution.padding == [0, 0, 0, 0]
+    if convolution.groups > 1, convolution.groups == input[1], weight[0] == input[1] {
       self = .depthwise
+    } else if isPlain {
+      self = .pointwise
+    } else if convolution.groups == 1 {
+      self = .convolution
     } else {
       return nil
     }
@@ -23,7 +26,8 @@ enum ProductKind: String, CaseIterable {
 }
 
 /// Turns each convolution into a kernel of its own, and lets it take in what can run in its registers: element-wise ops
-/// after it (bias, activation, scale, residual), a concatenation of its inputs, and the input's normalisation.
+/// after it (bias, activation, scale, residual), a concatenation or interleaving of its inputs, and the input's
+/// normalisation.
 ///
 ///     %c = conv2d(%x, %w, %b)            %s = fuse "pointwise" (%x, %w, %b, %r) {
 ///     %g = gelu(%c)               =>       %c = conv2d(...)  %g = gelu(%c)  %s = add(%g, %r)
@@ -54,7 +58,14 @@ public struct FormProducts: Pass {
     var body = FuseBody(name: kind.rawValue)
     switch kind {
     case .pointwise:
-      if let (concat, producer) = rewriter.single(Concat.self, node.operands[0]), concat.axis == 1 {
+      if let interleaved = InterleavedImages(
+        node.operands[0], in: rewriter.graph,
+        definition: { rewriter.useCount($0) == 1 ? rewriter.definition(of: $0) : nil })
+      {
+        for step in interleaved.nodes { try body.add(step, in: rewriter.graph) }
+      } else if convolution.groups == 1, let (concat, producer) = rewriter.single(Concat.self, node.operands[0]),
+        concat.axis == 1
+      {
         try body.add(producer, in: rewriter.graph)
       }
     case .convolution:
@@ -85,8 +96,8 @@ public struct FormProducts: Pass {
     return steps
   }
 
-  /// An element-wise op joins the product that makes one of its operands, if the others are tensors of the same shape
-  /// or constants, one a channel.
+  /// An element-wise op joins the product that makes one of its operands, if the others are images of the same shape,
+  /// constant or not, or constants, one a channel.
   private func absorbed(
     _ rewriter: inout GraphRewriter, _ op: any ElementwiseOp, _ node: Node
   ) throws -> [ValueID]? {
@@ -99,10 +110,14 @@ public struct FormProducts: Pass {
       let others = node.operands.filter { $0 != operand }
       let fits = others.allSatisfy { other in
         let type = rewriter.graph.tensorType(of: other)
-        if let values = rewriter.constant(other) {
-          return channelVector(values, shape: type.shape, channels: result.shape[1]) != nil
+        if let values = rewriter.constant(other),
+          channelVector(values, shape: type.shape, channels: result.shape[1]) != nil
+        {
+          return true
         }
-        return type.shape == result.shape
+        // One image for the whole batch, like an embedding of positions, where the kernel runs image by image.
+        let isShared = fuse.kernel == ProductKind.convolution.rawValue && type.shape.first == 1
+        return isShared ? type.shape.dropFirst() == result.shape.dropFirst() : type.shape == result.shape
       }
       guard fits, node.operands.count - others.count == 1 else { continue }
       var body = FuseBody(extending: fuse, node: producer)

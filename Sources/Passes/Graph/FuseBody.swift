@@ -20,10 +20,7 @@ struct FuseBody {
   /// The body's value for an outer one; a new input where it is not made inside.
   mutating func value(of outer: ValueID, in graph: Graph) -> ValueID {
     if let known = inner[outer] { return known }
-    guard case .tensor(let type) = graph.type(of: outer) else {
-      preconditionFailure("a fuse reads tensors only")
-    }
-    let input = body.addInput(type, name: graph.values[outer.index].name)
+    let input = body.addInput(graph.type(of: outer), name: graph.values[outer.index].name)
     inner[outer] = input
     operands.append(outer)
     return input
@@ -51,7 +48,7 @@ struct FuseBody {
 
 extension Fuse {
   /// The same fuse over operands of other types (another layout), its body typed anew.
-  func retyped(_ inputs: [TensorType], appending: [any Op] = []) throws -> Fuse {
+  func retyped(_ inputs: [ValueType], appending: [any Op] = []) throws -> Fuse {
     var result = Graph(name: body.name)
     var map: [ValueID: ValueID] = [:]
     for (input, type) in zip(body.inputs, inputs) {
@@ -61,7 +58,7 @@ extension Fuse {
       let operands = node.operands.compactMap { map[$0] }
       var op = node.op
       if let nested = node.op as? Fuse {
-        op = try nested.retyped(operands.map(result.tensorType(of:)))
+        op = try nested.retyped(operands.map(result.type(of:)))
       }
       let results = try result.add(
         op, operands, name: body.values[node.results[0].index].name, layer: node.layer, location: node.location)

@@ -8,8 +8,13 @@ import IR
 ///
 ///     %a = fuse "max_relative" (%x) {lowering = "windowed", ...} { the two }
 ///
+/// A graph of indices stays a value, made by a kernel of its own and read by another:
+///
+///     %n = fuse "nearest" (%x) {lowering = "streamed_top_k", ...} { %n = neighborhood(%x) {kind = "knn", k = 9} }
+///     %a = fuse "indexed_max_relative" (%x, %n) { %a = aggregate(%x, %n) {kind = "max_relative"} }
+///
 /// The choice: the cheapest of the lowerings that apply, by the estimate of its form (`OffsetsCost`,
-/// `GatedOffsetsCost`), unless the user asked for another. What was chosen, why, and what it was chosen over is in the
+/// `GatedOffsetsCost`, `IndicesCost`), unless the user asked for another. What was chosen, why, and what it was chosen over is in the
 /// schedule.
 public struct FuseNeighborhood: Pass {
   public static let name = "fuse-neighborhood"
@@ -23,8 +28,14 @@ public struct FuseNeighborhood: Pass {
     var chooser = LoweringChooser(requests)
     var exposed: [ValueID: ValueID] = [:]
     let result = try GraphRewriter.rewrite(graph) { rewriter, node in
+      if let build = node.op as? BuildNeighborhood {
+        return try clustered(&rewriter, build, node, &chooser) ?? nearest(&rewriter, build, node, &chooser)
+      }
+      if node.op is IncidenceMean { return try averaged(&rewriter, node) }
+      if node.op is Add { return try addedToMean(&rewriter, node) }
       if node.op is Links, let known = exposed[node.operands[0]] { return [known] }
       guard let aggregate = node.op as? Aggregate else { return nil }
+      if let results = try indexed(&rewriter, aggregate, node) { return results }
       let links = graph.nodes.first { $0.op is Links && $0.operands == [node.operands[1]] }
       guard let results = try joined(&rewriter, aggregate, node, links: links, &chooser) else { return nil }
       if results.count > 1 { exposed[node.operands[1]] = results[1] }

@@ -68,7 +68,7 @@ public struct GraphLowering {
 
   private func root(of value: ValueID) -> ValueID { aliases[value] ?? value }
 
-  /// The buffer a value lives in: made on first use. Constants of general ops come as they are, row-major.
+  /// The buffer a value lives in: made on first use. Constants are packed as their layout says.
   mutating func buffer(for value: ValueID) -> String {
     let root = root(of: value)
     if let known = buffers[root] { return known }
@@ -82,7 +82,7 @@ public struct GraphLowering {
     let hint = graph.values[root.index].name
     let name: String
     if let values = constant(root) {
-      name = program.constant(hint, values.map { Float($0) })
+      name = program.constant(hint, type.stored(values).map { Float($0) })
     } else {
       name = program.buffer(hint, .arena, type.element, count: type.storageCount)
     }
@@ -131,11 +131,19 @@ public struct GraphLowering {
     case "row_chain": try lowerRowChain(fuse, node)
     case "max_relative": try lowerMaxRelative(fuse, node)
     case "gated_max_relative": try lowerGatedMaxRelative(fuse, node)
+    case "fuzzy_c_means": try lowerFuzzyCMeans(fuse, node)
+    case "incidence_mean": try lowerIncidenceMean(fuse, node)
+    case "nearest": try lowerNearest(fuse, node)
+    case "indexed_max_relative": try lowerIndexedMaxRelative(fuse, node)
     case "global_pool": lowerGlobalPool(node)
+    case "average_pool": try lowerAveragePool(fuse, node)
     default:
       guard ProductKind(rawValue: fuse.kernel) != nil else {
-        let kernels =
-          ProductKind.allCases.map(\.rawValue) + ["row_chain", "max_relative", "gated_max_relative", "global_pool"]
+        let others = [
+          "row_chain", "max_relative", "gated_max_relative", "nearest", "indexed_max_relative", "fuzzy_c_means",
+          "incidence_mean", "global_pool", "average_pool",
+        ]
+        let kernels = ProductKind.allCases.map(\.rawValue) + others
         throw Diagnostic(
           "there is no kernel '\(fuse.kernel)'", at: node.location,
           notes: ["kernels: \(kernels.joined(separator: ", "))"])
@@ -202,5 +210,21 @@ public struct GraphLowering {
       }
       program.entry.call(copy, [.view(buffer: source, 0), .view(buffer: name, 0)])
     }
+  }
+}
+
+extension TensorType {
+  /// Row-major values in the order of the layout, padding as zeros.
+  fileprivate func stored(_ values: [Double]) -> [Double] {
+    guard case .channelsLast(let padding) = layout else { return values }
+    let pixels = shape[2] * shape[3]
+    let stride = roundUp(shape[1], toMultipleOf: padding)
+    var result = [Double](repeating: 0, count: storageCount)
+    for (place, value) in values.enumerated() {
+      let (plane, pixel) = place.quotientAndRemainder(dividingBy: pixels)
+      let (image, channel) = plane.quotientAndRemainder(dividingBy: shape[1])
+      result[(image * pixels + pixel) * stride + channel] = value
+    }
+    return result
   }
 }

@@ -68,10 +68,14 @@ extension GraphLowering {
     channels.map { PointwiseKernel.Segment(channels: $0, stride: padded($0)) }
   }
 
-  /// Where step k of a pointwise reduction reads its weight: input channels in order, whatever the segments.
-  private func pack(_ fusion: ProductFusion, _ panels: ProductPanels, firstChannel: Int) -> [Float] {
-    panels.pack(depth: fusion.weightShape[1]) { channel, step in
-      fusion.weight(firstChannel + channel, step, 0, 0)
+  /// The weights of a pointwise product from output `firstChannel` on, for a reduction over these channels of each input,
+  /// one input after the other.
+  private func pack(
+    _ fusion: ProductFusion, _ panels: ProductPanels, firstChannel: Int, reads: [Range<Int>]
+  ) -> [Float] {
+    let steps = reads.enumerated().flatMap { input, channels in channels.map { (input: input, channel: $0) } }
+    return panels.pack(depth: steps.count) { channel, step in
+      fusion.weight(firstChannel + channel, input: steps[step].input, channel: steps[step].channel)
     }
   }
 
@@ -83,7 +87,7 @@ extension GraphLowering {
     // One packing serves every number of pixels, so the panels' widths come from the schedule of a full row.
     let widths = ProductCost(target: target, depth: depth).schedule(pixels: max(shape[3], 48), vectors: vectors)
     let panels = ProductPanels(schedule: widths, lanes: lanes, channels: shape[1])
-    let weights = program.constant("\(name)_weights", pack(fusion, panels, firstChannel: 0))
+    let weights = program.constant("\(name)_weights", pack(fusion, panels, firstChannel: 0, reads: [0..<depth]))
     let bias = program.constant("\(name)_bias", panels.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
     let stride = panels.paddedChannels
     let parts = segments([depth])
@@ -113,10 +117,13 @@ extension GraphLowering {
       channelVectors: channelConstants(fusion, name: name), residuals: fusion.residuals.map { image($0) })
   }
 
-  /// The output channels of one task.
+  /// The output channels of one task, and the channels of each input that they read.
   private struct Share {
     var firstChannel: Int
     var channels: Int
+    var reads: [Range<Int>] = []
+
+    var depth: Int { reads.reduce(0) { $0 + $1.count } }
   }
 
   /// Output channels cut into at most `workers` shares of whole vectors, all but the last of one size.
@@ -126,7 +133,39 @@ extension GraphLowering {
     return stride(from: 0, to: channels, by: each).map { Share(firstChannel: $0, channels: min(each, channels - $0)) }
   }
 
-  /// Writes one call a share: a plain call where there is one, otherwise a parallel region over the shares.
+  /// A pointwise product's shares. Those of a grouped one read their own groups' channels only: as few groups together as
+  /// make whole vectors of outputs and whole channels of each input, each such run of groups cut further where there
+  /// are more workers than runs. Where a share has several groups, weights from one to another are zeros.
+  ///
+  /// - Returns: the shares, and how many in a row read the same channels.
+  private func pointwiseShares(_ fusion: ProductFusion, inputs channels: [Int]) -> (shares: [Share], alike: Int) {
+    let groups = fusion.convolution.groups
+    if groups == 1 || channels.count > 1 && !fusion.isInterleaved {
+      let shares = shares(fusion.outputShape[1]).map { share in
+        Share(firstChannel: share.firstChannel, channels: share.channels, reads: channels.map { 0..<$0 })
+      }
+      return (shares, shares.count)
+    }
+    let (outputs, inputs) = fusion.group
+    let turns = channels.count
+    let run =
+      (1...groups).first { ($0 * outputs).isMultiple(of: lanes) && ($0 * inputs).isMultiple(of: turns) } ?? groups
+    let vectors = ceilDivide(run * outputs, lanes)
+    let wanted = ceilDivide(program.workers, ceilDivide(groups, run))
+    // Equal parts of every run, so that all of them are the same call.
+    let isEven = groups.isMultiple(of: run) && (run * outputs).isMultiple(of: lanes)
+    let parts = isEven ? (1...vectors).first { $0 >= wanted && vectors.isMultiple(of: $0) } ?? vectors : 1
+    let shares = stride(from: 0, to: groups, by: run).flatMap { first in
+      let end = min(first + run, groups)
+      let each = (end - first) * outputs / parts
+      let reads = channels.map { _ in (first * inputs / turns)..<(end * inputs / turns) }
+      return (0..<parts).map { Share(firstChannel: first * outputs + $0 * each, channels: each, reads: reads) }
+    }
+    return (shares, parts)
+  }
+
+  /// Writes one call a share: a plain call where there is one, otherwise a loop over the shares, parallel if there are
+  /// several workers.
   /// - Parameter call: the call of a share, given where the share's panel offsets start as a multiple of the task.
   private mutating func overShares(
     _ shares: [Share], images: Int, _ call: (inout ProgramBuilder, Share, LoopIndex, LoopIndex) -> LoopStatement
@@ -138,7 +177,8 @@ extension GraphLowering {
         builder.append(call(&program, first, 0, image))
         return
       }
-      builder.loop("share", 0, .constant(shares.count), order: .parallel) { builder, task in
+      let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
+      builder.loop("share", 0, .constant(shares.count), order: order) { builder, task in
         if first.channels == last.channels {
           builder.append(call(&program, first, task, image))
         } else {
@@ -157,47 +197,56 @@ extension GraphLowering {
 
   private mutating func lowerPointwise(_ fusion: ProductFusion, _ node: Node) throws {
     let shape = fusion.outputShape
-    let depth = fusion.weightShape[1]
+    let depth = fusion.inputShape[1]
     let name = constantHint(node)
     // Images lie one behind the other, so a batch is one run of pixels; channels-last or, for single pixels, row-major.
     let pixels = shape[0] * shape[2] * shape[3]
     let stride = fusion.outputLayout == .rowMajor ? shape[1] : padded(shape[1])
     let channels = fusion.inputs.map { graph.tensorType(of: $0).shape[1] }
     guard channels.reduce(0, +) == depth else {
-      throw Diagnostic("the inputs of '\(name)' do not have the \(depth) channels of its weights")
+      throw Diagnostic("the inputs of '\(name)' do not have the \(depth) channels it reads")
     }
-    let parts = segments(channels)
-    let shares = shares(shape[1])
+    let (shares, alike) = pointwiseShares(fusion, inputs: channels)
     var weights: [Float] = []
     var bias: [Float] = []
     var schedules: [Int: ProductSchedule] = [:]
     for share in shares {
-      let schedule = ProductCost(target: target, depth: depth)
+      let schedule = ProductCost(target: target, depth: share.depth)
         .schedule(pixels: pixels, vectors: ceilDivide(share.channels, lanes))
       schedules[share.channels] = schedule
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
-      weights += pack(fusion, panels, firstChannel: share.firstChannel)
+      weights += pack(fusion, panels, firstChannel: share.firstChannel, reads: share.reads)
       bias += panels.pack { fusion.bias(share.firstChannel + $0, rows: 0..<1, columns: 0..<1) }
     }
     let weightName = program.constant("\(name)_weights", weights)
     let biasName = program.constant("\(name)_bias", bias)
     let vectors = channelConstants(fusion, name: name)
-    let inputs = fusion.inputs.map { LoopArgument.view(buffer: buffer(for: $0), 0) }
+    let inputs = fusion.inputs.map { buffer(for: $0) }
     let residuals = fusion.residuals.map { buffer(for: $0) }
     let output = buffer(for: node.results[0])
     let step = shares.first?.channels ?? 0
     let stepPadded = padded(step)
+    let stepWeights = stepPadded * (shares.first?.depth ?? 0)
+    // How far the channels read move on, from one run of shares that read the same to the next.
+    let readSteps =
+      alike < shares.count ? zip(shares[0].reads, shares[alike].reads).map { $1.lowerBound - $0.lowerBound } : []
     let lanes = lanes
     overShares(shares, images: 1) { program, share, task, _ in
       let schedule = schedules[share.channels] ?? ProductSchedule(panels: [])
       let kernel = PointwiseKernel(
-        pixels: pixels, segments: parts, outputStride: stride, epilogue: fusion.epilogue,
+        pixels: pixels,
+        segments: zip(share.reads, channels).map {
+          PointwiseKernel.Segment(channels: $0.count, stride: roundUp($1, toMultipleOf: lanes))
+        },
+        outputStride: stride, epilogue: fusion.epilogue,
         panels: ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels))
       let function = kernel.function(in: &program)
       return .call(
         function,
-        inputs
-          + [.view(buffer: weightName, task * (stepPadded * depth)), .view(buffer: biasName, task * stepPadded)]
+        inputs.enumerated().map { index, input in
+          .view(buffer: input, readSteps.isEmpty ? 0 : task / alike * readSteps[index])
+        }
+          + [.view(buffer: weightName, task * stepWeights), .view(buffer: biasName, task * stepPadded)]
           + residuals.map { .view(buffer: $0, task * stepPadded) }
           + vectors.map { .view(buffer: $0, task * stepPadded) }
           + [.view(buffer: output, task * step)])
@@ -249,7 +298,11 @@ extension GraphLowering {
     let biasName = program.constant("\(name)_bias", bias)
     let vectors = channelConstants(fusion, name: name)
     let input = image(fusion.inputs[0])
-    let residuals = fusion.residuals.map { image($0) }
+    let residuals = fusion.residuals.map { residual in
+      var place = image(residual)
+      if graph.tensorType(of: residual).shape[0] == 1 { place.imageElements = 0 }
+      return place
+    }
     let output = image(node.results[0])
     let step = padded(shares.first?.channels ?? 0)
     let classCount = classes?.count ?? 1

@@ -12,14 +12,7 @@ extension GraphLowering {
       }
     }
     guard let aggregate else { throw Diagnostic("a max_relative fuse holds no aggregation") }
-    var lowering = MaxRelativeKernel.Lowering.fusedRolls
-    for case .string(let name) in fuse.schedule.filter({ $0.name == "lowering" }).map(\.value) {
-      guard let known = MaxRelativeKernel.Lowering(rawValue: name) else {
-        let names = MaxRelativeKernel.Lowering.allCases.map(\.rawValue).joined(separator: ", ")
-        throw Diagnostic("max_relative has no lowering '\(name)'", notes: ["lowerings: \(names)"])
-      }
-      lowering = known
-    }
+    let lowering = try fuse.lowering(or: MaxRelativeKernel.Lowering.fusedRolls)
     let shape = graph.tensorType(of: node.operands[0]).shape
     let stride = roundUp(shape[1], toMultipleOf: lanes)
     let vectors = stride / lanes
@@ -70,14 +63,7 @@ extension GraphLowering {
     guard let aggregate, case .nearInL1(let sample) = gate else {
       throw Diagnostic("a gated_max_relative fuse holds an aggregation over gates that its kernel knows")
     }
-    var lowering = GatedMaxRelativeKernel.Lowering.direct
-    for case .string(let name) in fuse.schedule.filter({ $0.name == "lowering" }).map(\.value) {
-      guard let known = GatedMaxRelativeKernel.Lowering(rawValue: name) else {
-        let names = GatedMaxRelativeKernel.Lowering.allCases.map(\.rawValue).joined(separator: ", ")
-        throw Diagnostic("gated_max_relative has no lowering '\(name)'", notes: ["lowerings: \(names)"])
-      }
-      lowering = known
-    }
+    let lowering = try fuse.lowering(or: GatedMaxRelativeKernel.Lowering.direct)
     let pixels = shape[2] * shape[3]
     let stride = roundUp(shape[1], toMultipleOf: lanes)
     let kernel = GatedMaxRelativeKernel(
@@ -116,6 +102,30 @@ extension GraphLowering {
         arguments.append(.view(buffer: output.buffer, image * output.imageElements + y * output.rowStep))
         if let gates { arguments.append(.view(buffer: gates, image * pixels + y * shape[3])) }
         builder.call(row, arguments + [.index(y)])
+      }
+    }
+    program.entry = entry
+  }
+
+  /// Means over windows; tasks are output rows.
+  mutating func lowerAveragePool(_ fuse: Fuse, _ node: Node) throws {
+    guard let pool = fuse.body.nodes.first?.op as? AveragePool else {
+      throw Diagnostic("an average_pool fuse holds an average pool", at: node.location)
+    }
+    let shape = graph.tensorType(of: node.operands[0]).shape
+    let result = graph.tensorType(of: node.results[0]).shape
+    let kernel = AveragePoolKernel(
+      inputWidth: shape[3], outputWidth: result[3], kernel: pool.kernel, strides: pool.strides,
+      paddedChannels: roundUp(shape[1], toMultipleOf: lanes), lanes: lanes)
+    let function = kernel.function(in: &program)
+    let input = image(node.operands[0])
+    let output = image(node.results[0])
+    let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
+    var entry = program.entry
+    entry.loop("image", 0, .constant(shape[0])) { builder, image in
+      builder.loop("y", 0, .constant(result[2]), order: order) { builder, y in
+        builder.call(
+          function, [input.view(image: image, row: y * pool.strides[0]), output.view(image: image, row: y)])
       }
     }
     program.entry = entry

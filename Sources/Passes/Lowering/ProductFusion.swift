@@ -6,6 +6,10 @@ struct ProductFusion {
   var convolution: Conv2D
   /// The outer images the reduction runs over, in order: several where the body concatenates.
   var inputs: [ValueID]
+  /// Their channels.
+  private var inputChannels: [Int] = []
+  /// Whether the reduction takes the inputs' channels in turns rather than one input after the other.
+  private(set) var isInterleaved = false
   /// Shape of the convolution's input (concatenated), and of its result.
   var inputShape: [Int]
   var outputShape: [Int]
@@ -46,15 +50,21 @@ struct ProductFusion {
     bias = node.operands.dropFirst(2).first.flatMap(contents) ?? [Double](repeating: 0, count: weightShape[0])
     outputLayout = body.outputs.first.map { body.tensorType(of: $0).layout } ?? .rowMajor
 
-    // In front of the convolution: a concatenation, or a normalisation.
+    // In front of the convolution: a concatenation, an interleaving, or a normalisation.
     inputs = []
     var scale = [Double](repeating: 1, count: inputShape[1])
     var shift = [Double](repeating: 0, count: inputShape[1])
     var normalized = false
     var source = node.operands[0]
     while let producer = body.nodes.first(where: { $0.results.contains(source) }) {
+      if let images = fuse.interleavedImages {
+        inputs = images.compactMap { outer[$0] }
+        isInterleaved = true
+        break
+      }
       if producer.op is Concat {
         inputs = producer.operands.compactMap { outer[$0] }
+        inputChannels = producer.operands.map { body.tensorType(of: $0).shape[1] }
         break
       }
       let type = body.tensorType(of: producer.operands[1])
@@ -75,6 +85,9 @@ struct ProductFusion {
       source = producer.operands[0]
     }
     if inputs.isEmpty, let operand = outer[source] { inputs = [operand] }
+    if inputChannels.isEmpty {
+      inputChannels = inputs.map { _ in inputShape[1] / inputs.count }
+    }
     if normalized { normalization = (scale, shift) }
     try readEpilogue(body, after: node, outer: outer, contents: contents)
   }
@@ -134,6 +147,17 @@ struct ProductFusion {
   func weight(_ n: Int, _ c: Int, _ row: Int, _ column: Int) -> Float {
     let index = ((n * weightShape[1] + c) * weightShape[2] + row) * weightShape[3] + column
     return Float(weight[index] * (normalization?.scale[c] ?? 1))
+  }
+
+  /// Output channels of one group, and the channels of the convolution's input that they read.
+  var group: (outputs: Int, inputs: Int) { (weightShape[0] / convolution.groups, weightShape[1]) }
+
+  /// Weight of output n of a 1 x 1 convolution for a channel of one of the inputs: zero where they are of two groups.
+  func weight(_ n: Int, input: Int, channel: Int) -> Float {
+    let position =
+      isInterleaved ? channel * inputs.count + input : inputChannels[..<input].reduce(0, +) + channel
+    let step = position - n / group.outputs * group.inputs
+    return (0..<group.inputs).contains(step) ? weight(n, step, 0, 0) : 0
   }
 
   /// Bias of output n when the kernel rows and columns given lie inside the image, a normalisation's shift folded in.

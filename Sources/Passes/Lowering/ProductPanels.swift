@@ -31,6 +31,12 @@ struct ProductPanels {
     return packed
   }
 
+  /// The same panels over another number of pixels.
+  func retiled(_ target: Target, depth: Int, pixels: Int) -> ProductPanels {
+    let retiled = ProductCost(target: target, depth: depth).retiled(schedule, pixels: pixels)
+    return ProductPanels(schedule: retiled, lanes: lanes, channels: channels)
+  }
+
   /// One value a channel, zero in the padding.
   func pack(channels values: (Int) -> Float) -> [Float] {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }
@@ -39,7 +45,7 @@ struct ProductPanels {
   /// Loops over the panels. The last one is written apart when its padding needs care, so that `live` is static.
   /// - Parameter body: gets the group, the first channel of the panel, and its live channels (nil when all are).
   func loop(
-    _ builder: inout LoopBuilder, careful: Bool,
+    _ builder: inout LoopBuilder, careful: Bool, order: LoopStatement.Order = .serial,
     _ body: (inout LoopBuilder, ProductSchedule.Panels, LoopIndex, Int?) -> Void
   ) {
     var first = 0
@@ -48,7 +54,7 @@ struct ProductPanels {
       let width = group.vectors * lanes
       let last = partial && index == schedule.panels.count - 1
       let whole = last ? group.count - 1 : group.count
-      builder.loop("panel", 0, .constant(whole)) { builder, panel in
+      builder.loop("panel", 0, .constant(whole), order: whole > 1 ? order : .serial) { builder, panel in
         body(&builder, group, panel * width + .constant(first), nil)
       }
       first += whole * width

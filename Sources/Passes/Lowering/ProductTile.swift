@@ -8,10 +8,25 @@ struct ProductTile {
   let lanes: Int
   private let accumulators: [[String]]
 
+  /// Declares the accumulators, each starting at zero.
+  init(_ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int) {
+    self.init(&builder, pixels: pixels, vectors: vectors, lanes: lanes) { _, _ in .f32(0, lanes: lanes) }
+  }
+
   /// Declares the accumulators, each starting at its channels' bias.
   init(
     _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, bias: String,
     biasIndex: (_ pixel: Int) -> LoopIndex
+  ) {
+    let type = LoopType(.f32, lanes: lanes)
+    self.init(&builder, pixels: pixels, vectors: vectors, lanes: lanes) { pixel, vector in
+      .load(bias, biasIndex(pixel) + .constant(vector * lanes), type)
+    }
+  }
+
+  private init(
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int,
+    start: (_ pixel: Int, _ vector: Int) -> LoopValue
   ) {
     self.pixels = pixels
     self.vectors = vectors
@@ -21,12 +36,14 @@ struct ProductTile {
     for pixel in 0..<pixels {
       names.append(
         (0..<vectors).map { vector in
-          builder.register(
-            "acc_\(pixel)_\(vector)", type, .load(bias, biasIndex(pixel) + .constant(vector * lanes), type))
+          builder.register("acc_\(pixel)_\(vector)", type, start(pixel, vector))
         })
     }
     accumulators = names
   }
+
+  /// The sum so far for one pixel and vector.
+  func sum(pixel: Int, vector: Int) -> LoopValue { .variable(accumulators[pixel][vector]) }
 
   /// Adds `depth` steps of the reduction: accumulator (p, v) += input[p's base + k * inputStride] * weights[...].
   /// - Parameters:

@@ -10,8 +10,10 @@ public struct ProgramBuilder {
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
   /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
-  /// value of the model may be called `image` too.
-  private var taken: Set<String> = ["image", "band", "block", "share"]
+  /// value of the model may be called `image` too, and an op like a word of the language.
+  private var taken = LoopProgram.reservedNames.union([
+    "image", "band", "block", "share", "round", "list", "panel", "pixel", "y",
+  ])
   /// Names of the value functions, by what they are but for it.
   private var valueFunctionNames: [LoopValueFunction: String] = [:]
 

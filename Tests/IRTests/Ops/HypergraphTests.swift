@@ -85,6 +85,43 @@ import Testing
     #expect(edges.enumerated().filter { !$0.element.isEmpty }.map(\.offset) == [3, 24 + 4])
   }
 
+  /// What a choice in another precision is judged by: how far a membership that differs is from what decides.
+  @Test func violationIsTheDistanceFromWhatDecides() throws {
+    let construction = Hypergraph(hyperedges: 4)
+    let type = NeighborhoodType(.incidence(hyperedges: 4), batch: 2, height: 3, width: 5)
+    let x: Tensor<Double> = randomTensor([2, 3, 3, 5])
+    let start: Tensor<Double> = randomTensor([2, 15, 4], in: 0...1, seed: 4)
+    let memberships = expected(x, start, hyperedges: 4).flatMap { $0 }
+    let chosen = try construction.evaluate(x, data: [start])
+    #expect(try construction.violation(of: chosen, x: x, data: [start]) == 0)
+    for place in [0, 57, 119] {
+      var links = type.links(of: chosen)
+      links[place] = 1 - links[place]
+      let violation = try construction.violation(of: type.value(links: links), x: x, data: [start])
+      #expect(abs(violation - abs(memberships[place] - 0.01)) < 1e-12)
+    }
+    #expect(try construction.violation(of: .offsets([]), x: x, data: [start]) == .infinity)
+  }
+
+  @Test func violationWherePixelsAreWeak() throws {
+    let construction = Hypergraph(hyperedges: 12)
+    let type = NeighborhoodType(.incidence(hyperedges: 12), batch: 1, height: 4, width: 5)
+    let x: Tensor<Double> = randomTensor([1, 40, 4, 5])
+    let start: Tensor<Double> = randomTensor([1, 20, 12], in: 0...1, seed: 4)
+    let memberships = expected(x, start, hyperedges: 12)
+    let chosen = try construction.evaluate(x, data: [start])
+    #expect(try construction.violation(of: chosen, x: x, data: [start]) == 0)
+    let node = try #require(memberships.firstIndex { ($0.max() ?? 1) < 0.1 })
+    let order = memberships[node].indices.sorted { memberships[node][$0] > memberships[node][$1] }
+    var links = type.links(of: chosen)
+    (links[node * 12 + order[0]], links[node * 12 + order[1]]) = (0, 1)
+    let violation = try construction.violation(of: type.value(links: links), x: x, data: [start])
+    #expect(abs(violation - (memberships[node][order[0]] - memberships[node][order[1]])) < 1e-12)
+    // A weak pixel reads a hyperedge as its member; 0.5 and 0.01 are far from any membership of this one.
+    links[node * 12 + order[1]] = 2
+    #expect(try construction.violation(of: type.value(links: links), x: x, data: [start]) > 1e-3)
+  }
+
   /// Lists of different lengths in a batch: what is missing reads the last element, and counts.
   @Test func missingPlacesReadTheLast() throws {
     let type = NeighborhoodType(.incidence(hyperedges: 2), batch: 2, height: 1, width: 3)

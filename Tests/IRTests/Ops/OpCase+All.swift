@@ -168,6 +168,17 @@ extension OpCase {
     OpCase(
       "aggregate indices", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
       [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 20)]),
+    OpCase("max of rolls", Aggregate(.maximum), [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),
+    OpCase("max of indices", Aggregate(.maximum), [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 20)]),
+    OpCase("sum of rolls", Aggregate(.sum), [.tensor([1, 3, 6, 9], -2...2), svga(3, 1, 6, 9)]),
+    OpCase(
+      "sum of candidates", Aggregate(.sum),
+      [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 6), .tensor([2, 3, 2, 3], -2...2)]),
+    OpCase("edges of rolls", EdgeFeatures(), [.tensor([2, 3, 7, 5], -2...2), svga(2, 2, 7, 5)]),
+    OpCase("edges of indices", EdgeFeatures(), [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 20)]),
+    OpCase(
+      "edges of candidates", EdgeFeatures(),
+      [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 6), .tensor([2, 3, 2, 3], -2...2)]),
     OpCase(
       "aggregate candidates", Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil),
       [.tensor([2, 3, 5, 4], -2...2), indices(count: 3, candidates: 6), .tensor([2, 3, 2, 3], -2...2)]),

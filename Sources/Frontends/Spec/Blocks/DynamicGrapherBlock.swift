@@ -1,8 +1,8 @@
 import IR
 
 /// A graph convolution between two pointwise ones, added to the input, whose graph is built on the features themselves:
-/// neighbours may come out of an average-pooled copy, distances may have relative positions added, and the aggregate is
-/// interleaved with the node's own channels (x0, r0, x1, r1, ...) before the graph's own convolution.
+/// neighbours may come out of an average-pooled copy, distances may have relative positions added, and the convolution
+/// over the graph is one of those that `GraphConvolution` lists.
 struct DynamicGrapherBlock: BlockKind {
   static let kind = "dynamic_grapher"
   static let keys = [
@@ -10,7 +10,7 @@ struct DynamicGrapherBlock: BlockKind {
   ]
 
   private var construction: BuildNeighborhood
-  private var aggregation: Aggregate
+  private var aggregation: GraphConvolution
   private var reduction: Int
   private var hasRelativePositions: Bool
   private var expansion: Double
@@ -20,7 +20,7 @@ struct DynamicGrapherBlock: BlockKind {
 
   init(_ reader: SpecReader) throws {
     construction = try reader.op("construction", BuildNeighborhood.init)
-    aggregation = try reader.op("aggregation", Aggregate.init)
+    aggregation = try GraphConvolution(reader)
     reduction = try reader.integer("reduction", in: 1...64, default: 1)
     hasRelativePositions = try reader.bool("relative_positions", default: false)
     expansion = try reader.positive("expansion", atMost: 64, default: 2)
@@ -34,12 +34,11 @@ struct DynamicGrapherBlock: BlockKind {
     let hidden = try builder.expanded(channels, by: expansion)
     let positions = "\(path).relative_pos"
     let graphPath = "\(path).graph_conv"
-    let convolution = "\(graphPath).gconv.nn"
+    let convolution = "\(graphPath).gconv"
     if hasRelativePositions { try builder.declareRelativePositions(positions, over: x, reduction: reduction) }
     try builder.declareConvolution("\(path).fc1.0", from: channels, to: channels)
     try builder.declareNorm("\(path).fc1.1", channels: channels)
-    try builder.declareConvolution("\(convolution).0", from: 2 * channels, to: hidden, groups: groups)
-    try builder.declareNorm("\(convolution).1", channels: hidden)
+    try aggregation.declare(&builder, convolution, from: channels, to: hidden, groups: groups)
     try builder.declareConvolution("\(path).fc2.0", from: hidden, to: channels)
     try builder.declareNorm("\(path).fc2.1", channels: channels)
 
@@ -52,11 +51,9 @@ struct DynamicGrapherBlock: BlockKind {
       data = [candidates ?? value, try builder.weight(positions, layer: graphPath)]
     }
     let graph = try builder.add(construction, [value] + data, layer: graphPath)
-    let aggregated = try builder.add(aggregation, [value, graph] + (candidates.map { [$0] } ?? []), layer: graphPath)
-    value = try interleaved(&builder, value, aggregated, layer: graphPath)
-    value = try builder.convolution(value, "\(convolution).0", groups: groups)
-    value = try builder.norm(value, "\(convolution).1")
-    value = try builder.activation(value, activation, layer: "\(convolution).2")
+    value = try aggregation.build(
+      &builder, value, graph: graph, candidates: candidates, path: convolution, groups: groups, activation: activation,
+      layer: graphPath)
     value = try builder.convolution(value, "\(path).fc2.0")
     value = try builder.norm(value, "\(path).fc2.1")
     return hasResidual ? try builder.add(Add(), [value, x], layer: path) : value
@@ -71,16 +68,5 @@ struct DynamicGrapherBlock: BlockKind {
     }
     let pool = AveragePool(kernel: [reduction, reduction], strides: [reduction, reduction])
     return try builder.add(pool, [x], layer: layer)
-  }
-
-  /// The channels of two images in turn.
-  private func interleaved(
-    _ builder: inout ModelBuilder, _ a: ValueID, _ b: ValueID, layer: String
-  ) throws -> ValueID {
-    let shape = builder.graph.tensorType(of: a).shape
-    let apart = [shape[0], shape[1], 1, shape[2] * shape[3]]
-    let parts = try [a, b].map { try builder.add(Reshape(shape: apart), [$0], layer: layer) }
-    let joined = try builder.add(Concat(axis: 2), parts, layer: layer)
-    return try builder.add(Reshape(shape: [shape[0], 2 * shape[1], shape[2], shape[3]]), [joined], layer: layer)
   }
 }

@@ -1,0 +1,140 @@
+import IR
+
+/// How the distances of a choice of neighbours come to their selection; both give the same bits.
+enum NearestLowering: String, CaseIterable {
+  /// All distances of an image are in memory before the first selection.
+  case fullMatrix = "full_matrix"
+  /// The distances of a block of pixels go from the product straight into their selection.
+  case streamed = "streamed_top_k"
+}
+
+/// Squared distances between the pixels of an image and candidates, as a product: features are scaled by their norms,
+/// the candidates' transposed into panels, and a register tile of pixels x candidates sums over the channels, in their
+/// order whatever the tile.
+///
+/// Candidates behind the last, up to whole vectors, are infinitely far; so are those whose distance is no number.
+struct NearestKernel {
+  var channels: Int
+  /// Elements from one pixel to the next: the channels, padded to vectors with zeros.
+  var pixelStride: Int
+  var candidates: Int
+  var leastNorm: Double
+  var hasPositions: Bool
+  var lanes: Int
+
+  private var type: LoopType { LoopType(.f32, lanes: lanes) }
+  private var vectors: Int { pixelStride / lanes }
+  /// Elements from one pixel's distances to the next one's.
+  var distanceStride: Int { roundUp(candidates, toMultipleOf: lanes) }
+
+  /// Pixels of one task: as many as keep a block's distances within 64 KiB, 8 at least; equal blocks where they exist that
+  /// are no less than half as large.
+  static func blockPixels(pixels: Int, candidates: Int) -> Int {
+    let most = min(pixels, max(8, 16384 / candidates), 64)
+    return (ceilDivide(most, 2)...most).last { pixels.isMultiple(of: $0) } ?? most
+  }
+
+  /// Arguments: pixels, the same scaled by their norms, the squared norms of what comes out.
+  func scaleFunction(pixels: Int, in program: inout ProgramBuilder) -> String {
+    let parameters: [LoopParameter] = [
+      .input("input", count: pixels * pixelStride),
+      LoopParameter("scaled", .view(.readWrite, .f32, count: pixels * pixelStride, range: nil)),
+      .output("squares", count: pixels),
+    ]
+    return program.function("nearest_scale_p\(pixels)_c\(pixelStride)", parameters) { builder in
+      builder.loop("pixel", 0, .constant(pixels)) { builder, pixel in
+        let square = sumOfSquares(&builder, "input", pixel * pixelStride)
+        let norm = builder.let(
+          "norm", .f32, .maximum(.unary(.squareRoot, square), .f32(leastNorm)))
+        builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+          let place = pixel * pixelStride + vector * lanes
+          builder.store("scaled", place, .load("input", place, type) / .splat(norm, lanes: lanes))
+        }
+        builder.store("squares", pixel, sumOfSquares(&builder, "scaled", pixel * pixelStride))
+      }
+    }
+  }
+
+  private func sumOfSquares(_ builder: inout LoopBuilder, _ buffer: String, _ pixel: LoopIndex) -> LoopValue {
+    let sum = builder.register("sum", type, .f32(0, lanes: lanes))
+    builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+      let x = builder.let("x", type, .load(buffer, pixel + vector * lanes, type))
+      builder.assign(sum, .fma(x, x, .variable(sum)))
+    }
+    return builder.let("square", .f32, lanes == 1 ? .variable(sum) : .reduce(.add, .variable(sum)))
+  }
+
+  /// Transposes the candidates of one panel: channel after channel, `width` candidates each, zeros behind the `live`.
+  /// Arguments: the panel's scaled candidates, the panel.
+  func packFunction(width: Int, live: Int, in program: inout ProgramBuilder) -> String {
+    let parameters: [LoopParameter] = [
+      .input("scaled", count: live * pixelStride), .output("panel", count: channels * width),
+    ]
+    return program.function("nearest_pack_\(width)_c\(channels)", parameters) { builder in
+      builder.loop("c", 0, .constant(channels)) { builder, c in
+        builder.loop("candidate", 0, .constant(live)) { builder, candidate in
+          builder.store("panel", c * width + candidate, .load("scaled", candidate * pixelStride + c, .f32))
+        }
+        builder.loop("candidate", .constant(live), .constant(width)) { builder, candidate in
+          builder.store("panel", c * width + candidate, .f32(0))
+        }
+      }
+    }
+  }
+
+  /// The distances between some pixels and the candidates of one panel.
+  ///
+  /// Arguments: the pixels' scaled features and their squares, the panel and the squares of its candidates, positions if
+  /// there are any, distances; the last two from the panel's first candidate on.
+  /// - Parameters:
+  ///   - panel: its vectors, and the tiles that sweep the pixels.
+  ///   - live: candidates of the panel that exist.
+  func distancesFunction(
+    pixels: Int, panel: ProductSchedule.Panels, live: Int, in program: inout ProgramBuilder
+  ) -> String {
+    let width = panel.vectors * lanes
+    var parameters: [LoopParameter] = [
+      .input("own", count: pixels * pixelStride), .input("own_squares", count: pixels),
+      .input("panel", count: channels * width), .input("squares", count: width),
+    ]
+    if hasPositions { parameters.append(.input("positions", count: (pixels - 1) * candidates + live)) }
+    parameters.append(.output("distances", count: (pixels - 1) * distanceStride + width))
+    return program.function("nearest_distances_p\(pixels)_\(live)_c\(channels)", parameters) { builder in
+      var first = 0
+      for tiles in panel.tiles {
+        builder.loop("tile", 0, .constant(tiles.count)) { builder, tile in
+          writeTile(
+            &builder, pixels: tiles.pixels, vectors: panel.vectors, first: tile * tiles.pixels + .constant(first),
+            live: live)
+        }
+        first += tiles.pixels * tiles.count
+      }
+    }
+  }
+
+  private func writeTile(_ builder: inout LoopBuilder, pixels: Int, vectors: Int, first: LoopIndex, live: Int) {
+    let tile = ProductTile(&builder, pixels: pixels, vectors: vectors, lanes: lanes)
+    tile.accumulate(
+      &builder, depth: channels, inputs: (0..<pixels).map { ($0, "own", (first + .constant($0)) * pixelStride) },
+      inputStride: 1, weights: "panel", weightBase: 0)
+    for pixel in 0..<pixels {
+      let row = first + .constant(pixel)
+      let own = builder.let("own_square", type, .splat(.load("own_squares", row, .f32), lanes: lanes))
+      for vector in 0..<vectors {
+        let left = live - vector * lanes
+        let mask = left < lanes ? LoopValue.firstLanes(.constant(max(0, left)), lanes: lanes) : nil
+        let place = LoopIndex.constant(vector * lanes)
+        var distance: LoopValue = own - .f32(2, lanes: lanes) * tile.sum(pixel: pixel, vector: vector)
+        distance = builder.let("distance", type, distance + .load("squares", place, type))
+        if hasPositions {
+          distance = distance + .load(buffer: "positions", row * candidates + place, type, mask: mask)
+        }
+        // Of two operands the second where one is no number.
+        let far = LoopValue.f32(.infinity, lanes: lanes)
+        var value = LoopValue.minimum(distance, far)
+        if let mask { value = .select(mask, value, far) }
+        builder.store("distances", row * distanceStride + place, value)
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Frontends
+import IR
+
+/// `vigc export MODEL -o FILE.onnx`.
+struct ExportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Write a model, as it was read, as ONNX with its weights.",
+    discussion: """
+      Ops of the standard operator set \(ONNXExporter.operatorSet) only, float32, at one input size and batch. The file is \
+      written whole or not at all.
+      """)
+
+  @OptionGroup var options: CompileOptions
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "FILE.onnx"))
+  var output: String
+
+  /// What only says something of generated C is refused: whoever gives it expects something else.
+  func validate() throws {
+    let given = [
+      ("--target", options.target != "native"), ("--threads", options.threads != .none),
+      ("--workers", options.workers != nil), ("--weights-as", options.weightsAs != .blob),
+      ("--prefix", options.prefix != nil), ("--build", !options.build.isEmpty), ("--cc", options.cc != nil),
+      ("--lowering", !options.lowering.isEmpty),
+      ("--print-ir-after", options.printIrAfter != nil),
+    ]
+    if let option = given.first(where: \.1) {
+      throw ValidationError("\(option.0) is about generated C, and export writes the graph ahead of it: leave it out")
+    }
+  }
+
+  func run() async throws {
+    let compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    if compilation.hasDefaultWeights {
+      Console.warn("no --weights: the model gets synthetic ones, right in shape and speed, meaningless in result")
+    }
+    try await Console.progress("writing \(output)") {
+      try ONNXExporter.write(compilation.model.graph, version: Vigc.version, to: output)
+    }
+  }
+}
