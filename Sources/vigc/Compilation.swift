@@ -38,7 +38,7 @@ struct Compilation {
     if size == nil, let shape = golden?.inputShape, shape.count == 4, !options.model.hasSuffix(".vir") {
       size = (shape[2], shape[3])
     }
-    var weights = try options.weights.map { try WeightSource(parsing: $0) }
+    var weights = try options.weights.map { try WeightSource(parsing: $0, averaged: options.ema) }
     if weights == nil, let golden, !options.model.hasSuffix(".vir") { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
@@ -95,7 +95,8 @@ struct Compilation {
 
   /// The proved loop program of an optimised graph.
   func lower(_ graph: Graph, proving: Bool = true) throws -> LoopProgram {
-    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: workers, tuning: tuning))
+    let program = try GraphLowering.lower(
+      graph, for: CompilationTarget(target: target, workers: workers, tuning: tuning))
     if proving {
       do {
         try program.verify(target: target)
@@ -131,7 +132,7 @@ struct Compilation {
     let sources = model.graph.weightSource.split(separator: "+").map { text in
       switch try? WeightSource(parsing: String(text)) {
       case .synthetic(let seed)?: "synthetic, seed \(seed)"
-      case .file(let path)?: URL(fileURLWithPath: path).lastPathComponent
+      case .file(let path, _)?: URL(fileURLWithPath: path).lastPathComponent
       case nil: String(text)
       }
     }

@@ -8,7 +8,8 @@ import Passes
 /// `vigc tune MODEL -o FILE.json`.
 struct TuneCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tune", abstract: "Measure schedules for a model's products, and keep those that beat the cost model's.",
+    commandName: "tune",
+    abstract: "Measure schedules for a model's products, and keep those that beat the cost model's.",
     discussion: """
       Give the file to the other commands with --tuning, with the same target, threads and input size: a schedule belongs \
       to a product's shape, and shapes that the file does not name are left to the cost model. Measure on a machine that \
@@ -46,7 +47,8 @@ struct TuneCommand: AsyncParsableCommand {
     let products = try ProductTuner.products(
       of: compilation.optimize(), for: CompilationTarget(target: target, workers: compilation.workers))
     var winners: [ProductTuning.Winner] = []
-    var table = Table(["depth", "pixels", "vectors", "model", "ms", "best", "ms", "gain"], numbers: [0, 1, 2, 4, 6, 7])
+    var table = Table(
+      ["depth", "pixels", "vectors", "model", "ms", "best", "ms", "gain"], numbers: [0, 1, 2, 4, 6, 7])
     for (place, product) in products.enumerated() {
       let candidates = ProductTuner.candidates(for: product, target: target)
       let times = try await Console.progress("product \(place + 1) of \(products.count)") {
