@@ -83,7 +83,7 @@ struct TuneCommand: AsyncParsableCommand {
     profiling.profiles = true
     let input = [UInt8](repeating: 0, count: 4 * shapes.joined().reduce(0, +))
     return try await CompiledModel.with(library, toolchain: self.options.toolchain, options: profiling) { executable in
-      try await executable.bench(input, seconds: seconds).leastOfLayers
+      Array(try await executable.bench(input, seconds: seconds).leastOfLayers.dropFirst())
     }
   }
 }

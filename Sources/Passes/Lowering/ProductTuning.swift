@@ -85,7 +85,8 @@ public enum ProductTuner {
     return found
   }
 
-  /// A program that runs each candidate once, each as a layer of its own: timed over and over, they take turns.
+  /// A program that runs each candidate once, each as a layer of its own: timed over and over, they take turns. The first
+  /// layer runs the first candidate too, so that none finds the caches as another program left them, and does not count.
   public static func program(
     for product: ProductShape, _ candidates: [ProductSchedule], target: Target
   ) -> LoopProgram {
@@ -98,7 +99,7 @@ public enum ProductTuner {
     // Zeros in the arena are as good as weights, and nobody packs them.
     let weights = program.buffer("weights", .arena, count: product.depth * width)
     let bias = program.buffer("bias", .arena, count: width)
-    for (place, schedule) in candidates.enumerated() {
+    for (place, schedule) in (candidates.prefix(1) + candidates).enumerated() {
       let kernel = PointwiseKernel(
         pixels: product.pixels, segments: [.init(channels: product.depth, stride: stride)], outputStride: width,
         epilogue: Epilogue(), panels: ProductPanels(schedule: schedule, lanes: lanes, channels: width))
