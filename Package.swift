@@ -37,6 +37,7 @@ let package = Package(
     .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CClang", providers: [.apt(["libclang-dev"])]),
     .systemLibrary(name: "CImage", providers: [.apt(["libstb-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "IR",
       dependencies: ["CBLAS", .product(name: "RealModule", package: "swift-numerics")],
@@ -50,7 +51,7 @@ let package = Package(
     .target(
       name: "Frontends",
       dependencies: [
-        "IR", "CImage", .product(name: "Yams", package: "Yams"),
+        "IR", "CImage", "CZlib", .product(name: "Yams", package: "Yams"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["ONNX/README.md"],
@@ -72,7 +73,8 @@ let package = Package(
       dependencies: ["IR", "Frontends", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["vigc", "IR", "Codegen", "Frontends"], swiftSettings: strict + clangHeaders),
+      name: "ToolTests", dependencies: ["vigc", "IR", "Passes", "Codegen", "Frontends", "CZlib"],
+      swiftSettings: strict + clangHeaders),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -32,9 +32,14 @@ enum DriverText {
       exit(1);
     }
 
-    static double layer_ms[LAYERS + 1], layer_start[LAYERS + 1];
+    static double layer_ms[LAYERS + 1], layer_least[LAYERS + 1], layer_start[LAYERS + 1];
     void vigc_profile_begin(int index) { layer_start[index] = now(); }
-    void vigc_profile_end(int index) { layer_ms[index] += now() - layer_start[index]; }
+    void vigc_profile_end(int index)
+    {
+      const double ms = now() - layer_start[index];
+      layer_ms[index] += ms;
+      if (layer_least[index] == 0 || ms < layer_least[index]) layer_least[index] = ms;
+    }
 
     static unsigned char *read_file(const char *path, size_t *bytes)
     {
@@ -138,6 +143,7 @@ enum DriverText {
       double *ms = malloc(room * sizeof *ms);
       check(call(m, in, out), "run");
       memset(layer_ms, 0, sizeof layer_ms);
+      memset(layer_least, 0, sizeof layer_least);
       const double end = now() + seconds * 1e3;
       do {
         const double start = now();
@@ -148,6 +154,8 @@ enum DriverText {
       printf("{\\"runs\\": %zu, \\"min_ms\\": %.6f, \\"median_ms\\": %.6f, \\"p90_ms\\": %.6f, \\"layers_ms\\": [", runs, ms[0],
           ms[runs / 2], ms[runs * 9 / 10]);
       for (int i = 0; i < LAYERS; i++) printf("%s%.6f", i ? ", " : "", layer_ms[i] / (double)runs);
+      printf("], \\"layers_least_ms\\": [");
+      for (int i = 0; i < LAYERS; i++) printf("%s%.6f", i ? ", " : "", layer_least[i]);
       printf("]}\\n");
     }
 

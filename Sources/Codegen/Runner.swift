@@ -29,6 +29,8 @@ public struct CompiledModel: Sendable {
     public var p90: Double
     /// Milliseconds a run by layer, where the model was compiled with `profiles`.
     public var layers: [(name: String, milliseconds: Double)]
+    /// The least of each, in the same order.
+    public var leastOfLayers: [Double]
   }
 
   public let library: EmittedLibrary
@@ -175,6 +177,7 @@ public struct CompiledModel: Sendable {
       var median_ms: Double
       var p90_ms: Double
       var layers_ms: [Double]
+      var layers_least_ms: [Double]
     }
     let output = try await drive("bench", input, threads: threads, runSeconds: seconds, limit: 60 + 20 * seconds)
     guard let report = try? JSONDecoder().decode(Report.self, from: Data(output.standardOutput.utf8)) else {
@@ -182,7 +185,7 @@ public struct CompiledModel: Sendable {
     }
     return Timing(
       runs: report.runs, minimum: report.min_ms, median: report.median_ms, p90: report.p90_ms,
-      layers: zip(library.layers, report.layers_ms).map { ($0, $1) })
+      layers: zip(library.layers, report.layers_ms).map { ($0, $1) }, leastOfLayers: report.layers_least_ms)
   }
 
   /// Looks for what a single run does not show: repeats it, poisons the arena with NaN and with random bytes, puts guard

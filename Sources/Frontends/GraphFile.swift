@@ -3,7 +3,7 @@ import IR
 
 /// Graphs as `.vir` text with their weights.
 ///
-/// The text names where its constants come from: `synthetic:SEED`, a safetensors file (a relative path starts at the
+/// The text names where its constants come from: `synthetic:SEED`, a file of weights (a relative path starts at the
 /// text's own folder), or both with a plus between, when what a pass computed lies in the file and the rest is made up.
 public enum GraphFile {
   /// As many as a spec may describe: a file may be bounded by its bytes, made-up tensors are not.
@@ -24,12 +24,13 @@ public enum GraphFile {
     for source in sources {
       switch source {
       case .synthetic(let seed): synthetic = SyntheticWeights(seed: seed)
-      case .file(let file):
-        let tensors = try Safetensors(path: file).tensors
+      case .file(let file, let averaged):
+        let found = try WeightFile(path: file, averaged: averaged).tensors
+        let tensors = StateDictionary.unwrapped(found, for: missing.keys)
         for (name, type) in missing {
           guard let tensor = tensors[name] else { continue }
           missing[name] = nil
-          if let contents = contents(tensor, as: type) {
+          if let contents = try contents(tensor, as: type) {
             graph.weights[name] = contents
           } else {
             problems.append("wrong type: \(name) is \(tensor.type) in \(file), and the graph needs \(type)")
@@ -111,7 +112,7 @@ public enum GraphFile {
     try graph.weightSource.split(separator: "+").map { text in
       switch try WeightSource(parsing: String(text)) {
       case .synthetic(let seed): .synthetic(seed: seed)
-      case .file(let file):
+      case .file(let file, _):
         if file.hasPrefix("/") {
           .file(file)
         } else {
@@ -131,9 +132,9 @@ public enum GraphFile {
     return result
   }
 
-  private static func contents(_ tensor: TensorData, as type: TensorType) -> TensorData? {
+  private static func contents(_ tensor: StoredTensor, as type: TensorType) throws -> TensorData? {
     guard tensor.shape == type.shape else { return nil }
-    if tensor.element == type.element { return tensor }
-    return type.element == .f32 ? tensor.convertedToFloat32() : nil
+    if tensor.element == type.element { return try tensor.read() }
+    return type.element == .f32 ? try tensor.readFloat32() : nil
   }
 }

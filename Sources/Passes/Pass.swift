@@ -19,9 +19,12 @@ public struct CompilationTarget: Sendable {
   public var target: Target
   /// Tasks a parallel region is split into.
   public var workers: Int
+  /// Measured schedules of products; nil leaves all to the cost model.
+  public var tuning: ProductTuning?
 
-  public init(target: Target, workers: Int) {
+  public init(target: Target, workers: Int, tuning: ProductTuning? = nil) {
     self.target = target
     self.workers = workers
+    self.tuning = tuning
   }
 }

@@ -12,6 +12,8 @@ struct Compilation {
   var workers: Int
   /// As it was loaded, with the input's normalisation in front where that was asked for: what the interpreter runs.
   var model: ModelGraph
+  /// Measured schedules of products, where the options name some.
+  var tuning: ProductTuning?
   var passReports: [PassManager.Report] = []
 
   /// Everything that comes out of a compilation.
@@ -36,13 +38,14 @@ struct Compilation {
     if size == nil, let shape = golden?.inputShape, shape.count == 4, !ModelLoader.isGraph(options.model) {
       size = (shape[2], shape[3])
     }
-    var weights = try options.weights.map { try WeightSource(parsing: $0) }
+    var weights = try options.weights.map { try WeightSource(parsing: $0, averaged: options.ema) }
     if weights == nil, let golden, !ModelLoader.isGraph(options.model) { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
       resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features,
       dimensions: options.dimensions)
     if golden != nil && options.features { throw Diagnostic("a golden has logits, and --features leaves none") }
+    tuning = try options.tuning.map { try TuningFile.read($0, for: target) }
     if options.normalize { try normalize() }
   }
 
@@ -93,7 +96,8 @@ struct Compilation {
 
   /// The proved loop program of an optimised graph.
   func lower(_ graph: Graph, proving: Bool = true) throws -> LoopProgram {
-    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: workers))
+    let program = try GraphLowering.lower(
+      graph, for: CompilationTarget(target: target, workers: workers, tuning: tuning))
     if proving {
       do {
         try program.verify(target: target)
@@ -129,7 +133,7 @@ struct Compilation {
     let sources = model.graph.weightSource.split(separator: "+").map { text in
       switch try? WeightSource(parsing: String(text)) {
       case .synthetic(let seed)?: "synthetic, seed \(seed)"
-      case .file(let path)?: URL(fileURLWithPath: path).lastPathComponent
+      case .file(let path, _)?: URL(fileURLWithPath: path).lastPathComponent
       case nil: String(text)
       }
     }

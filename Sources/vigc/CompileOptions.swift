@@ -123,6 +123,9 @@ struct CompileOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Where weights come from.", valueName: "synthetic[:SEED]|FILE"))
   var weights: String?
 
+  @Flag(help: "The moving averages of the weights that a training checkpoint holds beside them.")
+  var ema = false
+
   @Option(help: "What to compile for: see 'vigc targets'; native is the best this machine has.")
   var target = "native"
 
@@ -184,6 +187,9 @@ struct CompileOptions: ParsableArguments {
     transform: { try LoweringOption(parsing: $0) })
   var lowering: [LoweringOption] = []
 
+  @Option(help: ArgumentHelp("Schedules of products that 'vigc tune' measured.", valueName: "FILE.json"))
+  var tuning: String?
+
   @Option(help: ArgumentHelp("Print the graph after a pass, on standard error.", valueName: "NAME|all"))
   var printIrAfter: String?
 
@@ -217,6 +223,7 @@ struct CompileOptions: ParsableArguments {
     if let twice = modules.first(where: { node in modules.filter { $0 == node }.count > 1 }) {
       throw ValidationError("--lowering says twice how '\(twice)' is lowered")
     }
+    if ema && weights == nil { throw ValidationError("--ema is about a checkpoint: name it with --weights") }
     if case .count(let count) = threads, let workers, workers < count {
       throw ValidationError("\(count) threads and at most \(workers) workers; --workers must be at least as many")
     }

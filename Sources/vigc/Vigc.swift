@@ -13,8 +13,8 @@ struct Vigc: AsyncParsableCommand {
     commandName: "vigc", abstract: "Compiles Vision-GNN models to standalone C.", version: version,
     subcommands: [
       ModelsCommand.self, PassesCommand.self, TargetsCommand.self, CompileCommand.self, RunCommand.self,
-      VerifyCommand.self, BenchCommand.self, InspectCommand.self, ExplainCommand.self, OptCommand.self,
-      ExportCommand.self,
+      VerifyCommand.self, BenchCommand.self, TuneCommand.self, InspectCommand.self, ExplainCommand.self,
+      OptCommand.self, ExportCommand.self,
     ])
 }
 

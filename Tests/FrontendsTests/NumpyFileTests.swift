@@ -5,7 +5,7 @@ import Testing
 @Suite struct NumpyFileTests {
   private let expected = (0..<24).map { Float($0) / 7 }
 
-  @Test(arguments: ["f32", "f64", "big", "v2", "v3"]) func reads(_ name: String) throws {
+  @Test(arguments: ["f32", "f64", "big", "fortran", "v2", "v3"]) func reads(_ name: String) throws {
     let tensor = try NumpyFile.read(fixture("weights/\(name).npy"))
     #expect(tensor.shape == [2, 3, 4])
     #expect(tensor.floats == expected)
@@ -26,8 +26,6 @@ import Testing
   }
 
   @Test func refusesWithAWayOut() throws {
-    let order = message { try NumpyFile.read(fixture("weights/fortran.npy")) }
-    #expect(order.hasSuffix("its array is in Fortran order; save it with numpy.ascontiguousarray"))
     let type = message { try NumpyFile.read(fixture("weights/i32.npy")) }
     #expect(type.hasSuffix("has type <i4; expected float32 ('<f4'): convert it with .astype(numpy.float32)"))
     let whole = try readFile(fixture("weights/f32.npy"))

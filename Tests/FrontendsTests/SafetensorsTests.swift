@@ -92,7 +92,7 @@ import Testing
     let huge = [UInt8](repeating: 255, count: 16)
     #expect(
       message { try Safetensors(bytes: huge, file: "w") }
-        == "w: not a safetensors file: a header of 18446744073709551615 bytes, where at most 100000000 are allowed")
+        == "w: not a safetensors file: a header of 18446744073709551615 bytes, where at most 8388608 are allowed")
     #expect(
       problem("hello", data: 0) == "w.safetensors: the safetensors header is not JSON: expected a value at byte 0")
     #expect(problem("[]", data: 0) == "w.safetensors: the safetensors header is not a JSON object")

@@ -20,6 +20,10 @@ import Testing
         == "'-1' in 'synthetic:-1' is not a seed; expected a whole number from 0 to 18446744073709551615")
     #expect(message { try WeightSource(parsing: "") }.hasPrefix("no weights named"))
     #expect(WeightSource.synthetic(seed: 7).description == "synthetic:7")
+    #expect(try WeightSource(parsing: "w.pth", averaged: true) == .file("w.pth", averaged: true))
+    #expect(
+      message { try WeightSource(parsing: "synthetic:1", averaged: true) }
+        == "synthetic weights have no EMA copy: leave out --ema")
   }
 
   @Test func syntheticLeavesCountersOut() throws {
@@ -44,13 +48,13 @@ import Testing
       "folded.weight": TensorData(shape: [2, 1, 1, 3], floats: [5, 1.25, 6, 7, 0.5, 8]),
       "folded.bias": TensorData(shape: [2], floats: [3, 4]),
     ]
-    let weights = try WeightSource.match(prepared, to: entries, file: "f", model: "m")
+    let weights = try WeightSource.match(prepared.mapValues(StoredTensor.init), to: entries, file: "f", model: "m")
     #expect(weights["pe.weight"]?.floats == [5, 0.25, 6, 7, -0.5, 8])
     #expect(weights["pe.bias"]?.floats == [3, 4])
     #expect(weights.count == 2)
     let both = prepared.merging(["pe.bias": TensorData(shape: [2], floats: [3, 4])]) { $1 }
     #expect(
-      message { try WeightSource.match(both, to: entries, file: "f", model: "m") }
+      message { try WeightSource.match(both.mapValues(StoredTensor.init), to: entries, file: "f", model: "m") }
         .contains("unexpected: folded.bias"))
   }
 
@@ -96,15 +100,40 @@ import Testing
       ])
   }
 
+  @Test func aDozenOfEachKindIsListed() throws {
+    let entries = (0..<40).map { WeightEntry("blocks.\($0).weight", [1]) }
+    let found = (0..<40).map { ("layers.\($0).weight", StoredTensor(TensorData(shape: [1], floats: [1]))) }
+    let text = message {
+      try WeightSource.match(Dictionary(uniqueKeysWithValues: found), to: entries, file: "f", model: "m")
+    }
+    let lines = text.split(separator: "\n").map(String.init)
+    #expect(lines.count == 27)
+    #expect(lines[0].hasSuffix("40 missing, 40 unexpected"))
+    #expect(lines[13] == "  and 28 more missing")
+    #expect(lines[26] == "  and 28 more unexpected")
+  }
+
+  /// Names of another model are not compared one by one, and what a file calls things does not reach the terminal raw.
+  @Test func hostileNames() throws {
+    let entries = (0..<2000).map { WeightEntry("blocks.\($0).some.long.module.path.weight", [1]) }
+    let one = StoredTensor(TensorData(shape: [1], floats: [1]))
+    var found = Dictionary(uniqueKeysWithValues: (0..<20000).map { ("layer.\($0).other.path", one) })
+    found["\u{1B}[2J\n" + String(repeating: "x", count: 1 << 20)] = one
+    let clock = ContinuousClock()
+    var text = ""
+    let time = clock.measure { text = message { try WeightSource.match(found, to: entries, file: "f", model: "m") } }
+    #expect(time < .seconds(1))
+    #expect(!text.contains("\u{1B}"))
+    #expect(text.utf8.count < 4096)
+  }
+
   @Test func namesTheFile() throws {
     #expect(
       message { try WeightSource.file("/absent/w").load(entries, model: "m") }
         == "cannot read /absent/w: No such file or directory")
     #expect(message { try WeightSource.file("/").load(entries, model: "m") } == "cannot read /: it is a directory")
-    try withTemporaryFolder { folder in
-      try writeFileAtomically([0x50, 0x4B, 3, 4, 0], to: "\(folder)/w.pth")
-      #expect(
-        message { try WeightSource.file("\(folder)/w.pth").load(entries, model: "m") }.contains("PyTorch checkpoint"))
-    }
+    #expect(
+      message { try WeightSource.file("/dev/zero").load(entries, model: "m") }
+        == "cannot read /dev/zero: it is a device")
   }
 }

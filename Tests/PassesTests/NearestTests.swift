@@ -50,7 +50,7 @@ import Testing
       var values = SyntheticWeights(seed: 9).uniform("x", count: shape.reduce(1, *))
       for place in values.indices {
         let pixel = place % pixels
-        if let distinct { values[place] = values[place - pixel + pixel * 7 % distinct] }
+        if let distinct { values[place] = values[place - pixel + pixel % distinct] }
         if let infiniteEvery, place / pixels % shape[1] == 0, pixel % infiniteEvery == 1 { values[place] = .infinity }
       }
       return values
@@ -69,6 +69,7 @@ import Testing
     Case(name: "positions over the pixels", shape: [2, 9, 7, 5], k: 6, dilation: 2, hasPositions: true),
     Case(name: "many candidates", shape: [1, 6, 13, 17], k: 9, dilation: 2),
     Case(name: "ties at the threshold", shape: [1, 4, 6, 9], k: 5, distinct: 2),
+    Case(name: "ties behind nearer ones", shape: [1, 4, 6, 9], k: 10, dilation: 2, distinct: 3),
     Case(name: "ties everywhere", shape: [1, 7, 6, 9], k: 5, dilation: 3, distinct: 1),
     Case(name: "ties in pairs", shape: [1, 7, 6, 10], k: 9, dilation: 2, distinct: 30),
     Case(name: "some at no distance", shape: [1, 3, 6, 9], k: 9, infiniteEvery: 4),

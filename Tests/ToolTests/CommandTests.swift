@@ -2,6 +2,7 @@ import Codegen
 import Foundation
 import Frontends
 import IR
+import Passes
 import Testing
 
 /// What each command prints and writes: the words of these tests are a contract.
@@ -170,6 +171,46 @@ import Testing
     expectSuccess(dot)
     #expect(dot.output.hasPrefix("digraph \"tiny\" {"))
     #expect(try await Tool.run("inspect", tiny, "--stage", "c", "--dot").status == 64)
+  }
+
+  @Test func tuneWritesWhatCompilesToTheSameResult() async throws {
+    try await withFolder { folder in
+      let tuned = try await Tool.run(
+        "tune", tiny, "-o", "\(folder)/tuning.json", "--seconds", "0.01", "--target", "scalar")
+      expectSuccess(tuned)
+      #expect(tuned.output.hasPrefix("depth  pixels  vectors  model"))
+      #expect(tuned.output.contains(" products have a better schedule: \(folder)/tuning.json\n"))
+      // Whatever won, another schedule of each product is a winner too, as far as the file goes.
+      let loaded = try ModelLoader.load(model: tiny)
+      var manager = PassManager()
+      let graph = try manager.run(Pipeline.passes(for: .scalar), on: loaded.graph)
+      let products = try ProductTuner.products(of: graph, for: CompilationTarget(target: .scalar, workers: 1))
+      #expect(products.count > 5)
+      let winners = products.compactMap { product in
+        ProductTuner.candidates(for: product, target: .scalar).dropFirst().last.map {
+          ProductTuning.Winner(product: product, schedule: $0)
+        }
+      }
+      let other = ProductTuning(target: "scalar", winners: winners)
+      try JSONEncoder().encode(other).write(to: URL(fileURLWithPath: "\(folder)/other.json"))
+      for file in ["tuning.json", "other.json"] {
+        let plain = try await Tool.run("run", tiny, "--target", "scalar", "--output", "\(folder)/plain.npy")
+        expectSuccess(plain)
+        let other = try await Tool.run(
+          "run", tiny, "--target", "scalar", "--output", "\(folder)/other.npy", "--tuning", "\(folder)/\(file)")
+        expectSuccess(other)
+        #expect(try bytes("\(folder)/plain.npy") == bytes("\(folder)/other.npy"))
+      }
+      let wrong = try await Tool.run("run", tiny, "--target", "avx2", "--tuning", "\(folder)/tuning.json")
+      #expect(wrong.status == 1)
+      #expect(
+        wrong.firstError == "vigc: error: \(folder)/tuning.json: the tuning is for scalar, not for avx2")
+      var cut = other
+      cut.winners[0].product.pixels += 1
+      try JSONEncoder().encode(cut).write(to: URL(fileURLWithPath: "\(folder)/cut.json"))
+      let bad = try await Tool.run("run", tiny, "--target", "scalar", "--tuning", "\(folder)/cut.json")
+      #expect(bad.status == 1 && bad.firstError.contains("does not fit scalar"))
+    }
   }
 
   @Test func explainSaysWhatWasChosenAndWhy() async throws {

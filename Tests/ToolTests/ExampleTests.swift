@@ -5,7 +5,7 @@ import Testing
 @Suite struct ExampleTests {
   /// An example and the programs that it cannot do without.
   static let examples: [(name: String, programs: [String])] = [
-    ("c", ["cmake", "make", "awk"]), ("firmware", []), ("python", ["python3"]),
+    ("c", ["cmake", "make", "awk"]), ("checkpoint", ["python3"]), ("firmware", []), ("python", ["python3"]),
   ]
 
   @Test func everyExampleIsRun() throws {

@@ -80,6 +80,6 @@ private func writeAll(_ bytes: [UInt8], to descriptor: Int32, path: String) thro
   guard close(descriptor) == 0 else { throw cannot("write", path, errno) }
 }
 
-private func cannot(_ verb: String, _ path: String, _ code: Int32) -> Diagnostic {
+func cannot(_ verb: String, _ path: String, _ code: Int32) -> Diagnostic {
   Diagnostic("cannot \(verb) \(path): \(String(cString: strerror(code)))")
 }

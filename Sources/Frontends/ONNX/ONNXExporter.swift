@@ -20,7 +20,7 @@ public enum ONNXExporter {
   static let mostBytes = Int(Int32.max)
 
   /// Ops that only passes make, and so no graph holds that is exported.
-  static let internalOps: [any Op.Type] = [ConvertLayout.self, Fuse.self]
+  static let internalOps: [any Op.Type] = [ConvertLayout.self, Fuse.self, Links.self]
 
   /// The bytes of a model.
   ///

@@ -12,25 +12,47 @@ public struct Safetensors: Sendable {
   /// The free-form strings some writers keep under `__metadata__`.
   public private(set) var metadata: [String: String] = [:]
 
-  /// The limit the reference implementation sets, so that a corrupt length asks for no absurd allocation.
-  static let longestHeader = 100_000_000
+  /// The headers of some 80,000 tensors: a corrupt length must not ask for an absurd allocation.
+  static let longestHeader = 1 << 23
   private static let metadataKey = "__metadata__"
 
   /// Reads a file; a `Diagnostic` names the file and, where there is one, the tensor that is wrong.
   public init(path: String) throws {
-    try self.init(bytes: readFile(path), file: path)
+    try self.init(RandomAccessBytes(path: path))
   }
 
   /// Reads a file's contents; `file` only names it in diagnostics.
   public init(bytes: [UInt8], file: String) throws {
+    try self.init(RandomAccessBytes(bytes, file: file))
+  }
+
+  private init(_ bytes: RandomAccessBytes) throws {
+    let (entries, metadata) = try Self.entries(of: bytes)
+    self.metadata = metadata
+    for entry in entries {
+      names.append(entry.name)
+      tensors[entry.name] = try entry.read(from: bytes)
+    }
+  }
+
+  /// The tensors of a file, to be read one by one.
+  static func stored(in bytes: RandomAccessBytes) throws -> [String: StoredTensor] {
+    let stored = try entries(of: bytes).entries.map { entry in
+      (entry.name, StoredTensor(element: entry.element, shape: entry.shape) { try entry.read(from: bytes) })
+    }
+    return Dictionary(stored) { _, last in last }
+  }
+
+  /// What the header says, checked, in the order of the bytes.
+  private static func entries(of bytes: RandomAccessBytes) throws -> (entries: [Entry], metadata: [String: String]) {
+    let file = bytes.file
     func problem(_ what: String) -> Diagnostic { Diagnostic("\(file): \(what)") }
-    guard bytes.count >= 8 else {
+    var cursor = ByteCursor(try bytes.prefix(8))
+    guard let length = cursor.word(8) else {
       throw problem("not a safetensors file: \(bytes.count) bytes, and the header's length alone takes 8")
     }
-    let length = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[$1]) << (8 * UInt64($1)) }
-    guard length <= UInt64(Self.longestHeader) else {
-      throw problem(
-        "not a safetensors file: a header of \(length) bytes, where at most \(Self.longestHeader) are allowed")
+    guard length <= UInt64(longestHeader) else {
+      throw problem("not a safetensors file: a header of \(length) bytes, where at most \(longestHeader) are allowed")
     }
     let start = 8 + Int(length)
     guard start <= bytes.count else {
@@ -38,18 +60,19 @@ public struct Safetensors: Sendable {
     }
     let header: JSON
     do {
-      header = try JSON(parsing: bytes[8..<start])
+      header = try JSON(parsing: try bytes.read(8..<start))
     } catch let error as Diagnostic {
       throw problem("the safetensors header is \(error.message)")
     }
     guard case .object(let members) = header else { throw problem("the safetensors header is not a JSON object") }
 
+    var metadata: [String: String] = [:]
     var entries: [Entry] = []
     for member in members {
-      if member.key == Self.metadataKey {
+      if member.key == metadataKey {
         metadata = try Self.metadata(member.value, file: file)
       } else {
-        entries.append(try Entry(member, dataBytes: bytes.count - start, file: file))
+        entries.append(try Entry(member, dataStart: start, dataBytes: bytes.count - start, file: file))
       }
     }
     entries.sort { ($0.begin, $0.end, $0.name) < ($1.begin, $1.end, $1.name) }
@@ -62,13 +85,11 @@ public struct Safetensors: Sendable {
         throw problem("tensor '\(entry.name)' starts at data byte \(entry.begin), after a hole from \(position)")
       }
       position = entry.end
-      names.append(entry.name)
-      tensors[entry.name] = TensorData(
-        element: entry.element, shape: entry.shape, bytes: Array(bytes[start + entry.begin..<start + entry.end]))
     }
     guard start + position == bytes.count else {
       throw problem("\(bytes.count - start - position) bytes follow the last tensor")
     }
+    return (entries, metadata)
   }
 
   /// A file of these tensors, for writing.
@@ -140,14 +161,16 @@ public struct Safetensors: Sendable {
 }
 
 /// One tensor of the header, checked on its own; offsets count from the start of the data.
-private struct Entry {
+private struct Entry: Sendable {
   var name: String
   var element: ElementType
   var shape: [Int]
   var begin: Int
   var end: Int
+  /// Where the data begins in the file.
+  var dataStart: Int
 
-  init(_ member: JSON.Member, dataBytes: Int, file: String) throws {
+  init(_ member: JSON.Member, dataStart: Int, dataBytes: Int, file: String) throws {
     func problem(_ what: String) -> Diagnostic { Diagnostic("\(file): tensor '\(member.key)': \(what)") }
     guard case .object(let fields) = member.value else { throw problem("its entry is not a JSON object") }
     if let unknown = fields.first(where: { !["dtype", "shape", "data_offsets"].contains($0.key) }) {
@@ -176,6 +199,11 @@ private struct Entry {
     self.shape = shape
     self.begin = offsets[0]
     self.end = offsets[1]
+    self.dataStart = dataStart
+  }
+
+  func read(from bytes: RandomAccessBytes) throws -> TensorData {
+    TensorData(element: element, shape: shape, bytes: try bytes.read(dataStart + begin..<dataStart + end))
   }
 
   private static func counts(_ values: [JSON]) -> [Int]? {

@@ -1,18 +1,21 @@
 import IR
 
-/// Where a model's weights come from: `synthetic`, `synthetic:SEED`, or a safetensors file.
+/// Where a model's weights come from: `synthetic`, `synthetic:SEED`, or a file: a PyTorch checkpoint, safetensors, or
+/// NumPy's `.npz`.
 public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
   case synthetic(seed: UInt64)
-  case file(String)
+  /// `averaged` asks for the moving averages (EMA) that a training checkpoint may hold beside the weights.
+  case file(String, averaged: Bool = false)
 
   /// Reads a command-line word. Anything that does not start with `synthetic` is a path.
-  public init(parsing text: String) throws {
+  public init(parsing text: String, averaged: Bool = false) throws {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts[0] == "synthetic" else {
-      if text.isEmpty { throw Diagnostic("no weights named; expected synthetic, synthetic:SEED or a safetensors file") }
-      self = .file(text)
+      if text.isEmpty { throw Diagnostic("no weights named; expected synthetic, synthetic:SEED or a file") }
+      self = .file(text, averaged: averaged)
       return
     }
+    if averaged { throw Diagnostic("synthetic weights have no EMA copy: leave out --ema") }
     guard parts.count == 2 else {
       self = .synthetic(seed: 0)
       return
@@ -28,15 +31,15 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .synthetic(let seed): "synthetic:\(seed)"
-    case .file(let path): path
+    case .file(let path, _): path
     }
   }
 
   /// The contents of every entry that is read (counters are not), as float32 by name.
   ///
   /// A file must hold exactly the entries: names that are missing, unexpected or wrongly shaped are reported
-  /// together. Half, bfloat16 and double precision convert to float32. Positions that the graph reads in another shape
-  /// than the state dict's are resized.
+  /// together. Prefixes that training wrappers put before all names are taken off. Half, bfloat16 and double precision
+  /// convert to float32. Positions that the graph reads in another shape than the state dict's are resized.
   public func load(_ entries: [WeightEntry], model: String) throws -> [String: TensorData] {
     var weights = try published(entries, model: model)
     for entry in entries {
@@ -56,23 +59,21 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
           (entry.name, entry.computed ?? weights.tensor(entry.name, shape: entry.shape))
         },
         uniquingKeysWith: { first, _ in first })
-    case .file(let path):
-      let bytes = try readFile(path)
-      // A zip archive or a pickle: what torch.save writes.
-      if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) || bytes.starts(with: [0x80, 0x02]) {
-        throw Diagnostic("\(path) is a PyTorch checkpoint; convert it to safetensors first")
-      }
-      return try Self.match(Safetensors(bytes: bytes, file: path).tensors, to: entries, file: path, model: model)
+    case .file(let path, let averaged):
+      let names = entries.flatMap { [$0.name] + ($0.withIdentity.map { [$0] } ?? []) }
+      let found = StateDictionary.unwrapped(try WeightFile(path: path, averaged: averaged).tensors, for: names)
+      return try Self.match(found, to: entries, file: path, model: model)
     }
   }
 
   /// Holds a file's tensors against a model's entries.
   static func match(
-    _ found: [String: TensorData], to entries: [WeightEntry], file: String, model: String
+    _ found: [String: StoredTensor], to entries: [WeightEntry], file: String, model: String
   ) throws -> [String: TensorData] {
     var weights: [String: TensorData] = [:]
     var missing: [WeightEntry] = []
     var wrong: [String] = []
+    var wanted: [(entry: WeightEntry, tensor: StoredTensor, isPrepared: Bool)] = []
     var known = Set(entries.map(\.name))
     for entry in entries where entry.role != .counter {
       let prepared = found[entry.name] == nil ? entry.withIdentity.flatMap { found[$0] } : nil
@@ -86,34 +87,68 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
       }
       if tensor.shape != entry.shape {
         wrong.append("wrong shape: \(entry.name) is \(tensor.shape), and the model needs \(entry.shape)")
-      } else if let floats = tensor.convertedToFloat32() {
-        weights[entry.name] = prepared == nil ? floats : floats.withoutIdentity
+      } else if tensor.isFloatingPoint {
+        wanted.append((entry, tensor, prepared != nil))
         if prepared != nil, let name = entry.withIdentity { known.insert(name) }
       } else {
         wrong.append("wrong type: \(entry.name) is \(tensor.element.rawValue), and the model needs floating point")
       }
     }
     let unexpected = found.keys.filter { !known.contains($0) && !$0.hasSuffix("num_batches_tracked") }.sorted()
-    if missing.isEmpty && unexpected.isEmpty && wrong.isEmpty { return weights }
+    guard missing.isEmpty && unexpected.isEmpty && wrong.isEmpty else {
+      throw mismatch(missing, unexpected, wrong, file: file, model: model)
+    }
+    // Only now: what is wrong with the names shows at once, and a file of another model is not read at all.
+    for (entry, tensor, isPrepared) in wanted {
+      guard let floats = try tensor.readFloat32() else { preconditionFailure("floating point converts") }
+      weights[entry.name] = isPrepared ? floats.withoutIdentity : floats
+    }
+    return weights
+  }
 
+  /// Of each kind so many are listed; the first line counts them all.
+  private static let mostListed = 12
+
+  private static func mismatch(
+    _ missing: [WeightEntry], _ unexpected: [String], _ wrong: [String], file: String, model: String
+  ) -> Diagnostic {
     var counts: [String] = []
     if !missing.isEmpty { counts.append("\(missing.count) missing") }
     if !unexpected.isEmpty { counts.append("\(unexpected.count) unexpected") }
     if !wrong.isEmpty { counts.append("\(wrong.count) of the wrong shape or type") }
-    // Edit distances cost names squared, and a file of another model altogether resembles nothing.
-    let suggested = missing.count * unexpected.count <= 4096
-    var notes = missing.map { entry in
-      let near = suggested ? nearest(to: entry.name, among: unexpected, limit: 1) : []
-      let hint = near.first.map { "; the file has \($0)" } ?? ""
-      return "missing: \(entry.name) \(entry.shape)\(hint)"
+    func listed<Item>(_ items: [Item], of kind: String, line: (Item) -> String) -> [String] {
+      let rest = items.count - mostListed
+      return items.prefix(mostListed).map(line) + (rest > 0 ? ["and \(rest) more \(kind)"] : [])
     }
-    notes += unexpected.map { name in
-      let near = suggested ? nearest(to: name, among: missing.map(\.name), limit: 1) : []
-      return "unexpected: \(name)" + (near.first.map { "; the model has \($0)" } ?? "")
+    let models = missing.map(\.name)
+    let closeToMissing = nearestNames(to: models.prefix(mostListed), among: unexpected)
+    let lacking = listed(missing, of: "missing") { entry in
+      let close = closeToMissing[entry.name].map { "; the file has \($0.shown)" } ?? ""
+      return "missing: \(entry.name) \(entry.shape)\(close)"
     }
-    throw Diagnostic(
-      "\(file) does not hold the weights of \(model): \(counts.joined(separator: ", "))", notes: notes + wrong)
+    let closeToSurplus = nearestNames(to: unexpected.prefix(mostListed), among: models)
+    let surplus = listed(unexpected, of: "unexpected") { name in
+      "unexpected: \(name.shown)" + (closeToSurplus[name].map { "; the model has \($0)" } ?? "")
+    }
+    return Diagnostic(
+      "\(file) does not hold the weights of \(model): \(counts.joined(separator: ", "))",
+      notes: lacking + surplus + listed(wrong, of: "of the wrong shape or type") { $0 })
   }
+
+  /// The nearest of `candidates` to each name, where one resembles it. An edit distance takes the product of two
+  /// lengths; a file of another model altogether, or of absurd names, is not worth it.
+  private static func nearestNames(to names: some Sequence<String>, among candidates: [String]) -> [String: String] {
+    func length(_ names: some Sequence<String>) -> Int { names.reduce(0) { $0 + $1.utf8.count } }
+    guard length(names) <= 1 << 20, length(candidates) <= 1 << 20,
+      length(names) * length(candidates) <= mostCompared
+    else { return [:] }
+    var result: [String: String] = [:]
+    for name in names { result[name] = nearest(to: name, among: candidates, limit: 1).first }
+    return result
+  }
+
+  /// Pairs of characters; a dozen names of 40 among 400.
+  private static let mostCompared = 1 << 23
 }
 
 extension TensorData {

@@ -99,7 +99,7 @@ public struct Graph: Sendable {
 
   public mutating func addInput(_ type: TensorType, name: String) -> ValueID { addInput(.tensor(type), name: name) }
 
-  /// An input of any type: a nested graph may read a neighbourhood.
+  /// Adds an input of any type: a nested graph may read a neighbourhood.
   public mutating func addInput(_ type: ValueType, name: String) -> ValueID {
     let id = addValue(type, name: name)
     inputs.append(id)

@@ -28,11 +28,12 @@ public struct FuseNeighborhood: Pass {
     var chooser = LoweringChooser(requests)
     var exposed: [ValueID: ValueID] = [:]
     let result = try GraphRewriter.rewrite(graph) { rewriter, node in
-      if let build = node.op as? BuildNeighborhood { return try clustered(&rewriter, build, node, &chooser) }
+      if let build = node.op as? BuildNeighborhood {
+        return try clustered(&rewriter, build, node, &chooser) ?? nearest(&rewriter, build, node, &chooser)
+      }
       if node.op is IncidenceMean { return try averaged(&rewriter, node) }
       if node.op is Add { return try addedToMean(&rewriter, node) }
       if node.op is Links, let known = exposed[node.operands[0]] { return [known] }
-      if let build = node.op as? BuildNeighborhood { return try nearest(&rewriter, build, node, &chooser) }
       guard let aggregate = node.op as? Aggregate else { return nil }
       if let results = try indexed(&rewriter, aggregate, node) { return results }
       let links = graph.nodes.first { $0.op is Links && $0.operands == [node.operands[1]] }

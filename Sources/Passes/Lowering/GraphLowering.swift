@@ -18,16 +18,21 @@ public struct GraphLowering {
   /// Lowers `graph` for a target, its parallel regions split into `workers` tasks.
   /// - Throws: a `Diagnostic` when a node has neither kernel nor loops.
   public static func lower(_ graph: Graph, for target: CompilationTarget) throws -> LoopProgram {
+    try lowered(graph, for: target).program.finished()
+  }
+
+  static func lowered(_ graph: Graph, for target: CompilationTarget) throws -> GraphLowering {
     var lowering = GraphLowering(graph, target)
     try lowering.declareBoundary()
     for node in graph.nodes { try lowering.lower(node) }
     lowering.copyOutputs()
-    return lowering.program.finished()
+    return lowering
   }
 
   private init(_ graph: Graph, _ target: CompilationTarget) {
     self.graph = graph
-    program = ProgramBuilder(name: graph.name, target: target.target, workers: target.workers)
+    program = ProgramBuilder(
+      name: graph.name, target: target.target, workers: target.workers, tuning: target.tuning)
     var producers: [ValueID: Node] = [:]
     var aliases: [ValueID: ValueID] = [:]
     for node in graph.nodes {

@@ -85,7 +85,7 @@ extension GraphLowering {
     let target = target
     let vectors = ceilDivide(shape[1], lanes)
     // One packing serves every number of pixels, so the panels' widths come from the schedule of a full row.
-    let widths = ProductCost(target: target, depth: depth).schedule(pixels: max(shape[3], 48), vectors: vectors)
+    let widths = program.schedule(depth: depth, pixels: max(shape[3], 48), vectors: vectors)
     let panels = ProductPanels(schedule: widths, lanes: lanes, channels: shape[1])
     let weights = program.constant("\(name)_weights", pack(fusion, panels, firstChannel: 0, reads: [0..<depth]))
     let bias = program.constant("\(name)_bias", panels.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
@@ -211,8 +211,8 @@ extension GraphLowering {
     var bias: [Float] = []
     var schedules: [Int: ProductSchedule] = [:]
     for share in shares {
-      let schedule = ProductCost(target: target, depth: share.depth)
-        .schedule(pixels: pixels, vectors: ceilDivide(share.channels, lanes))
+      let schedule = program.schedule(
+        depth: share.depth, pixels: pixels, vectors: ceilDivide(share.channels, lanes))
       schedules[share.channels] = schedule
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
       weights += pack(fusion, panels, firstChannel: share.firstChannel, reads: share.reads)
@@ -274,8 +274,8 @@ extension GraphLowering {
     var bias: [Float] = []
     var kernels: [Int: DenseConvolutionKernel] = [:]
     for share in shares {
-      let schedule = ProductCost(target: target, depth: depth)
-        .schedule(pixels: shape[3], vectors: ceilDivide(share.channels, lanes))
+      let schedule = program.schedule(
+        depth: depth, pixels: shape[3], vectors: ceilDivide(share.channels, lanes))
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
       kernels[share.channels] = DenseConvolutionKernel(
         input: layout, inputChannels: fusion.inputShape[1], inputHeight: fusion.inputShape[2],

@@ -2,24 +2,24 @@ import IR
 
 /// How a product of pixels by output channels is cut into register tiles: panels of `vectors` weight vectors, each
 /// swept by pixel tiles.
-struct ProductSchedule: Hashable {
+public struct ProductSchedule: Hashable, Codable, Sendable {
   /// `count` tiles of `pixels` pixels, one after the other.
-  struct Tiles: Hashable {
-    var pixels: Int
-    var count: Int
+  public struct Tiles: Hashable, Codable, Sendable {
+    public var pixels: Int
+    public var count: Int
   }
 
   /// `count` panels of `vectors` vectors, each swept by the same tiles.
-  struct Panels: Hashable {
-    var vectors: Int
-    var count: Int
-    var tiles: [Tiles]
+  public struct Panels: Hashable, Codable, Sendable {
+    public var vectors: Int
+    public var count: Int
+    public var tiles: [Tiles]
   }
 
-  var panels: [Panels]
+  public var panels: [Panels]
 
   /// The largest tile, for a kernel's name.
-  var name: String {
+  public var name: String {
     let largest = panels.max { $0.vectors < $1.vectors } ?? Panels(vectors: 0, count: 0, tiles: [])
     return "\(largest.tiles.map(\.pixels).max() ?? 0)x\(largest.vectors)"
   }
@@ -59,7 +59,12 @@ struct ProductCost {
 
   /// The cheapest way to sweep `pixels` pixels with at most two tile sizes.
   func tiles(pixels: Int, vectors: Int) -> (tiles: [ProductSchedule.Tiles], cost: Double) {
-    var best: (tiles: [ProductSchedule.Tiles], cost: Double) = ([], .infinity)
+    tilings(pixels: pixels, vectors: vectors).first ?? ([], .infinity)
+  }
+
+  /// Ways to sweep `pixels` pixels with at most two tile sizes, the cheapest first.
+  func tilings(pixels: Int, vectors: Int) -> [(tiles: [ProductSchedule.Tiles], cost: Double)] {
+    var found: [(tiles: [ProductSchedule.Tiles], cost: Double)] = []
     for large in 1...max(1, min(pixels, mostPixels(vectors: vectors))) {
       let count = pixels / large
       let rest = pixels - count * large
@@ -70,11 +75,11 @@ struct ProductCost {
       }
       for candidate in candidates {
         let used = candidate.filter { $0.pixels > 0 && $0.count > 0 }
-        let cost = used.reduce(0) { $0 + Double($1.count) * tile(pixels: $1.pixels, vectors: vectors) }
-        if cost < best.cost { best = (used, cost) }
+        found.append((used, used.reduce(0) { $0 + Double($1.count) * tile(pixels: $1.pixels, vectors: vectors) }))
       }
     }
-    return best
+    // Of equals the one found first: sorting alone would not say.
+    return found.enumerated().sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }.map(\.element)
   }
 
   /// The cheapest split of `vectors` output vectors into panels, and of `pixels` into tiles.

@@ -6,12 +6,17 @@ public struct ProgramBuilder {
   /// Tasks the work of one parallel region is split into; 1 writes no parallel loop at all.
   public let workers: Int
   public private(set) var program: LoopProgram
+  private let tuning: ProductTuning?
+  /// The products that asked for a schedule, each once.
+  private(set) var scheduled: [ProductShape] = []
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
   /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
   /// value of the model may be called `image` too, and an op like a word of the language.
-  private var taken = LoopProgram.reservedNames.union(["image", "band", "block", "share", "round", "list", "panel", "pixel", "y"])
+  private var taken = LoopProgram.reservedNames.union([
+    "image", "band", "block", "share", "round", "list", "panel", "pixel", "y",
+  ])
   /// Names of the value functions, by what they are but for it.
   private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
@@ -20,15 +25,24 @@ public struct ProgramBuilder {
     var body: [LoopStatement]
   }
 
-  public init(name: String, target: Target, workers: Int) {
+  public init(name: String, target: Target, workers: Int, tuning: ProductTuning? = nil) {
     self.target = target
     self.workers = workers
+    self.tuning = tuning
     self.program = LoopProgram(name: name)
   }
 
   public var lanes: Int { target.lanes }
   /// The vector type kernels compute in.
   public var vector: LoopType { LoopType(.f32, lanes: lanes) }
+
+  /// The schedule that was measured for a product, or else the one the cost model picks.
+  mutating func schedule(depth: Int, pixels: Int, vectors: Int) -> ProductSchedule {
+    let product = ProductShape(depth: depth, pixels: pixels, vectors: vectors)
+    if !scheduled.contains(product) { scheduled.append(product) }
+    return tuning?.schedule(for: product)
+      ?? ProductCost(target: target, depth: depth).schedule(pixels: pixels, vectors: vectors)
+  }
 
   /// Adds a function, or finds the one with the same parameters and body, and returns its name.
   public mutating func function(

@@ -35,7 +35,7 @@ struct RankedSelectionKernel {
     // Behind the last one collected, a vector's lanes are written whether they are collected or not.
     let collected = max(candidates, most) + lanes
     return [
-      Scratch(parameter: "near", element: .f32, count: collected),
+      Scratch(parameter: "nearby", element: .f32, count: collected),
       Scratch(parameter: "who", element: .i32, count: collected, range: places),
       Scratch(parameter: "ranks", element: .i32, count: most, range: 0...(most - 1)),
       Scratch(parameter: "ranked", element: .i32, count: most, range: places),
@@ -54,40 +54,45 @@ struct RankedSelectionKernel {
     return program.function(name, parameters) { builder in
       let taken = builder.register("taken", .i32, range: 0...candidates, .constant(0, .i32))
       if candidates <= most {
-        collect(&builder, .less, .f32(.infinity), taken)
+        let last = LoopValue.f32(Double(Float.greatestFiniteMagnitude))
+        collect(&builder, above: .f32(-.infinity), upTo: last, taken)
       } else {
-        let (threshold, count) = search(&builder)
-        let tooMany = LoopValue.compare(.greater, count, .constant(Double(most), .i32))
-        builder.ifValue(tooMany) { builder in
-          // As many are equal as lie at the threshold: those below come first, then the first of these.
-          collect(&builder, .less, threshold, taken)
-          collect(&builder, .equal, threshold, taken)
-        } else: { builder in
-          collect(&builder, .lessOrEqual, threshold, taken)
-        }
+        collect(&builder, search(&builder), taken)
       }
       let collected = builder.letIndex(
         "collected", range: 0...most, .minimum(.variable(taken), .constant(Double(most), .i32)))
       builder.call(
-        ranks, [.view(buffer: "near", 0), .view(buffer: "ranks", 0), .index(collected)])
+        ranks, [.view(buffer: "nearby", 0), .view(buffer: "ranks", 0), .index(collected)])
       emit(&builder, collected)
     }
   }
 
   // MARK: The threshold
 
-  /// A number at or below which at least the wanted lie, and how many lie there: at most `most`, or the number is the
-  /// distance of the last wanted one, exactly.
-  private func search(_ builder: inout LoopBuilder) -> (threshold: LoopValue, count: LoopValue) {
+  /// Where the search ended.
+  private struct Threshold {
+    /// The key of a number at or below which the wanted lie.
+    var key: LoopValue
+    /// Whether more than `most` lie there. Then the number is the distance of the last wanted one, exactly, and as many are
+    /// equal.
+    var isCrowded: LoopValue
+  }
+
+  private func search(_ builder: inout LoopBuilder) -> Threshold {
     let bounds = self.bounds(&builder)
     let low = builder.register("low", .i32, key(&builder, bounds.low))
     let high = builder.register("high", .i32, key(&builder, bounds.high))
     let count = builder.register("count", .i32, .constant(Double(candidates), .i32))
-    let isOpen = LoopValue.binary(
-      .and, .compare(.greater, .variable(count), .constant(Double(most), .i32)),
-      .compare(.less, .variable(low), .variable(high)))
-
-    func round(_ builder: inout LoopBuilder, _ middle: LoopValue) {
+    let isCrowded = LoopValue.compare(.greater, .variable(count), .constant(Double(most), .i32))
+    let isOpen = LoopValue.binary(.and, isCrowded, .compare(.less, .variable(low), .variable(high)))
+    // Halving the distance is quick where distances spread; halving the number of floats between always ends.
+    let quick = 12
+    builder.loop("attempt", atMost: quick + 33, while: isOpen) { builder, attempt in
+      let half = value(&builder, .variable(low)) * .f32(0.5) + value(&builder, .variable(high)) * .f32(0.5)
+      let isQuick = LoopValue.compare(
+        .less, .index(attempt, .i32, step: 0), .constant(Double(quick), .i32))
+      let between = middle(.variable(low), .variable(high))
+      let middle = builder.let("middle", .i32, .select(isQuick, key(&builder, half), between))
       let found = self.count(&builder, upTo: value(&builder, middle))
       let isEnough = LoopValue.compare(.greaterOrEqual, found, .constant(Double(selection.ranks), .i32))
       builder.ifValue(isEnough) { builder in
@@ -97,20 +102,14 @@ struct RankedSelectionKernel {
         builder.assign(low, middle + .constant(1, .i32))
       }
     }
-    // Halving the distance is quick where distances spread; halving the number of floats between always ends.
-    builder.loop("halving", atMost: 12, while: isOpen) { builder, _ in
-      let a = value(&builder, .variable(low))
-      let b = value(&builder, .variable(high))
-      round(&builder, key(&builder, a * .f32(0.5) + b * .f32(0.5)))
-    }
-    builder.loop("narrowing", atMost: 33, while: isOpen) { builder, _ in
-      let one = LoopValue.constant(1, .i32)
-      let halves: LoopValue =
-        .binary(.shiftRight, .variable(low), one) + .binary(.shiftRight, .variable(high), one)
-      let middle: LoopValue = halves + .binary(.and, .binary(.and, .variable(low), .variable(high)), one)
-      round(&builder, builder.let("middle", .i32, middle))
-    }
-    return (value(&builder, .variable(high)), .variable(count))
+    return Threshold(key: .variable(high), isCrowded: isCrowded)
+  }
+
+  /// The integer in the middle, rounded down.
+  private func middle(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
+    let one = LoopValue.constant(1, .i32)
+    let halves: LoopValue = .binary(.shiftRight, a, one) + .binary(.shiftRight, b, one)
+    return halves + .binary(.and, .binary(.and, a, b), one)
   }
 
   /// Finite numbers between which the last wanted distance lies, if there are enough finite ones at all.
@@ -188,56 +187,67 @@ struct RankedSelectionKernel {
 
   // MARK: Collecting and ranking
 
-  /// Adds the candidates whose distance compares so with the threshold, in the order of their indices, behind the `taken`
-  /// ones.
-  private func collect(
-    _ builder: inout LoopBuilder, _ relation: LoopCompare, _ threshold: LoopValue, _ taken: String
-  ) {
-    let bound = builder.let("bound", floats, .splat(threshold, lanes: lanes))
-    builder.loop("vector", 0, .constant(candidates / lanes)) { builder, vector in
-      let distances = LoopValue.load("distances", vector * lanes, floats)
-      let isNear = LoopValue.compare(relation, distances, bound)
-      builder.ifValue(lanes == 1 ? isNear : .reduce(.any, isNear)) { builder in
-        collect(&builder, relation, threshold, taken, first: vector * lanes, count: lanes)
-      }
-    }
-    let whole = candidates / lanes * lanes
-    if whole < candidates {
-      collect(&builder, relation, threshold, taken, first: .constant(whole), count: candidates - whole)
+  /// Collects what lies at or below a threshold; where that is crowded, first what lies below it, so that of those at the
+  /// threshold the ones of the highest indices are left out.
+  private func collect(_ builder: inout LoopBuilder, _ threshold: Threshold, _ taken: String) {
+    let last = value(&builder, threshold.key)
+    // The next key below; the one of -0 is 0 by another name.
+    let below = threshold.key - .constant(1, .i32)
+    let isZero = LoopValue.compare(.equal, threshold.key, .constant(0, .i32))
+    let previous = value(&builder, builder.let("below", .i32, .select(isZero, .constant(-2, .i32), below)))
+    let above = builder.register("above", .f32, .f32(-.infinity))
+    let upTo = builder.register("up_to", .f32, .select(threshold.isCrowded, previous, last))
+    builder.loop("turn", atMost: 2, while: .compare(.less, .variable(above), last)) { builder, _ in
+      collect(&builder, above: .variable(above), upTo: .variable(upTo), taken)
+      builder.assign(above, .variable(upTo))
+      builder.assign(upTo, last)
     }
   }
 
-  /// Each of `count` candidates is written behind those collected before it; only where it is one of them is it not
-  /// overwritten by the next.
-  private func collect(
-    _ builder: inout LoopBuilder, _ relation: LoopCompare, _ threshold: LoopValue, _ taken: String, first: LoopIndex,
-    count: Int
-  ) {
-    let start = builder.letIndex("start", range: 0...candidates, .variable(taken))
-    var before = LoopValue.constant(0, .i32)
-    for lane in 0..<count {
-      let place =
-        lane == 0 ? start : start + builder.letIndex("place", range: 0...lane, before)
-      let distance = builder.let("distance", .f32, .load("distances", first + .constant(lane), .f32))
-      builder.store("near", place, distance)
-      builder.store("who", place, .index(first + .constant(lane), .i32, step: 0))
-      before = builder.let("before", .i32, before + one(.compare(relation, distance, threshold), .i32))
+  /// Adds the candidates at these distances behind the `taken` ones, in the order of their indices.
+  ///
+  /// In a vector with one among them, each candidate is written behind those before it; only where it is one itself is it
+  /// not overwritten by the next.
+  private func collect(_ builder: inout LoopBuilder, above: LoopValue, upTo: LoopValue, _ taken: String) {
+    func isWanted(_ distance: LoopValue, lanes: Int) -> LoopValue {
+      .binary(
+        .and, .compare(.greater, distance, .splat(above, lanes: lanes)),
+        .compare(.lessOrEqual, distance, .splat(upTo, lanes: lanes)))
     }
-    builder.assign(taken, .minimum(.variable(taken) + before, .constant(Double(candidates), .i32)))
+    builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+      let distances = builder.let("distances_here", floats, .load("distances", vector * lanes, floats))
+      let areWanted = isWanted(distances, lanes: lanes)
+      builder.ifValue(lanes == 1 ? areWanted : .reduce(.any, areWanted)) { builder in
+        let start = builder.letIndex("start", range: 0...candidates, .variable(taken))
+        var before = LoopValue.constant(0, .i32)
+        for lane in 0..<lanes {
+          let place = lane == 0 ? start : start + builder.letIndex("place", range: 0...lane, before)
+          let number = vector * lanes + .constant(lane)
+          let distance = builder.let("distance", .f32, .load("distances", number, .f32))
+          builder.store("nearby", place, distance)
+          let isCandidate = candidates == distanceCount
+          builder.store(
+            "who", place, .index(isCandidate ? number : .minimum(number, .constant(candidates - 1)), .i32, step: 0))
+          let isOne = builder.let("is_wanted", .mask(lanes: 1), isWanted(distance, lanes: 1))
+          before = builder.let("before", .i32, before + one(isOne, .i32))
+        }
+        builder.assign(taken, .minimum(.variable(taken) + before, .constant(Double(candidates), .i32)))
+      }
+    }
   }
 
   /// The rank of each collected distance: how many are less, or equal and collected before.
   /// Arguments: distances, ranks, how many there are.
   private func rankFunction(in program: inout ProgramBuilder) -> String {
     let parameters: [LoopParameter] = [
-      .input("near", count: most), LoopParameter("ranks", .view(.write, .i32, count: most, range: 0...(most - 1))),
+      .input("nearby", count: most), LoopParameter("ranks", .view(.write, .i32, count: most, range: 0...(most - 1))),
       LoopParameter("collected", .index(0...most)),
     ]
     return program.function("nearest_rank_\(most)", parameters) { builder in
       let collected = LoopIndex.variable("collected")
       builder.loop("block", 0, (collected + .constant(lanes - 1)) / lanes) { builder, block in
         let first = block * lanes
-        let own = builder.let("own", floats, .load("near", first, floats))
+        let own = builder.let("own", floats, .load("nearby", first, floats))
         let numbers = builder.let("numbers", integers, .index(first, integers, step: 1))
         let rank = builder.register("rank", integers, .constant(0, integers))
         let end = LoopIndex.minimum(first + .constant(lanes), collected)
@@ -246,7 +256,7 @@ struct RankedSelectionKernel {
           _ isBefore: (LoopValue, LoopIndex) -> LoopValue
         ) {
           builder.loop("other", from, to) { builder, other in
-            let distance = builder.let("distance", floats, .splat(.load("near", other, .f32), lanes: lanes))
+            let distance = builder.let("distance", floats, .splat(.load("nearby", other, .f32), lanes: lanes))
             builder.assign(rank, .variable(rank) + one(isBefore(distance, other), integers))
           }
         }
@@ -272,7 +282,7 @@ struct RankedSelectionKernel {
         builder.store("ranked", rank, .constant(0, .i32))
       }
     }
-    builder.loop("near_one", 0, collected) { builder, number in
+    builder.loop("number", 0, collected) { builder, number in
       let rank = builder.letIndex("rank", range: 0...(most - 1), .load("ranks", number, .i32))
       builder.store("ranked", rank, .load("who", number, .i32))
     }
