@@ -2,27 +2,42 @@ import IR
 
 /// Finds and reads whatever the user called a model, and gives it weights.
 public enum ModelLoader {
-  /// A zoo name, a `.yaml` spec or a `.vir` graph as a graph with its weights.
+  /// Whether a model's shapes are its own, or those of its dimensions, and so are its weights: a graph and not a spec.
+  public static func isGraph(_ model: String) -> Bool { model.hasSuffix(".vir") || model.hasSuffix(".onnx") }
+
+  /// A zoo name, a `.yaml` spec, an `.onnx` model or a `.vir` graph as a graph with its weights.
   ///
   /// - Parameters:
-  ///   - weights: Nil for synthetic ones, or those a `.vir` file names.
-  ///   - inputSize: Nil for the model's own; a `.vir` file's shapes are fixed.
-  ///   - batch: Nil for 1, or what a `.vir` file has.
+  ///   - weights: Nil for synthetic ones, those a `.vir` file names, or those an `.onnx` file holds.
+  ///   - inputSize: Nil for the model's own; the shapes of `.vir` and `.onnx` files are fixed.
+  ///   - batch: Nil for 1, or what a `.vir` or `.onnx` file has.
   ///   - resizePositions: Whether positions made for the model's own size may be resized to `inputSize`.
   ///   - membershipSeed: What hypergraphs start from; a `.vir` file holds that itself.
   ///   - features: Whether the outputs are those of the stages instead of the classes: `ModelGraph.backbone`. Weights may
   ///     then be of a backbone or of the whole model.
+  ///   - dimensions: Extents of an `.onnx` file's symbolic dimensions, by name.
   /// - Throws: A `Diagnostic` or a `DiagnosticList`; an unknown model is one line with the nearest names.
   public static func load(
     model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil,
-    resizePositions: Bool = false, membershipSeed: UInt64 = 0, features: Bool = false
+    resizePositions: Bool = false, membershipSeed: UInt64 = 0, features: Bool = false,
+    dimensions: [String: Int] = [:]
   ) throws -> ModelGraph {
-    if model.hasSuffix(".vir") {
-      if inputSize != nil { throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model") }
+    if !dimensions.isEmpty && !model.hasSuffix(".onnx") {
+      throw Diagnostic("\(model) has no symbolic dimensions; those of an .onnx model are given sizes")
+    }
+    if isGraph(model) {
+      if inputSize != nil {
+        let hint = model.hasSuffix(".onnx") ? "; symbolic dimensions are given sizes with --dim NAME=N" : ""
+        throw Diagnostic("\(model) has fixed shapes; an input size needs a spec or a zoo model\(hint)")
+      }
       if features {
         throw Diagnostic("\(model) does not say what its stages are; features need a spec or a zoo model")
       }
       if batch != nil { throw Diagnostic("\(model) has fixed shapes; a batch needs a spec or a zoo model") }
+      if model.hasSuffix(".onnx") {
+        if weights != nil { throw Diagnostic("\(model) holds its own weights; leave out --weights") }
+        return ModelGraph(graph: try ONNXImporter.read(model, dimensions: dimensions))
+      }
       return ModelGraph(graph: try GraphFile.read(model, weights: weights))
     }
     var result = try spec(of: model).build(
@@ -46,7 +61,7 @@ public enum ModelLoader {
       return try ModelSpec(parsing: readText(model), file: model)
     }
     if model.contains("/") || (model.contains(".") && Zoo.entry(named: model) == nil) {
-      throw Diagnostic("cannot tell what model '\(model)' is; expected a zoo name, a .yaml or a .vir file")
+      throw Diagnostic("cannot tell what model '\(model)' is; expected a zoo name, a .yaml, an .onnx or a .vir file")
     }
     return try Zoo.spec(named: model)
   }

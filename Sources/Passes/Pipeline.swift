@@ -10,6 +10,10 @@ public enum Pipeline {
   ) -> [any Pass] {
     [
       FoldConstants(),  // first, so that every later fold sees plain constants
+      Canonicalize(),  // before what looks for one form of a thing
+      RaiseGelu(),
+      RaiseRoll(),  // before neighbourhoods, which are made of rolls
+      RaiseNeighborhood(),
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
       FoldScale(),  // before the heads, for scales inside them
       FoldIdentity(),  // after both, which change a convolution before its input is added to it

@@ -35,14 +35,15 @@ struct Compilation {
     target = try Target.named(options.target)
     try Self.checkPassName(options)
     var size = options.inputSize.map { (height: $0.height, width: $0.width) }
-    if size == nil, let shape = golden?.inputShape, shape.count == 4, !options.model.hasSuffix(".vir") {
+    if size == nil, let shape = golden?.inputShape, shape.count == 4, !ModelLoader.isGraph(options.model) {
       size = (shape[2], shape[3])
     }
     var weights = try options.weights.map { try WeightSource(parsing: $0, averaged: options.ema) }
-    if weights == nil, let golden, !options.model.hasSuffix(".vir") { weights = .synthetic(seed: golden.seed) }
+    if weights == nil, let golden, !ModelLoader.isGraph(options.model) { weights = .synthetic(seed: golden.seed) }
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
-      resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features)
+      resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features,
+      dimensions: options.dimensions)
     if golden != nil && options.features { throw Diagnostic("a golden has logits, and --features leaves none") }
     tuning = try options.tuning.map { try TuningFile.read($0, for: target) }
     if options.normalize { try normalize() }

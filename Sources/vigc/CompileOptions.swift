@@ -101,9 +101,23 @@ struct LoweringOption: Hashable, Sendable {
   }
 }
 
+/// `NAME=N`: the size of a symbolic dimension.
+struct DimensionOption: Hashable, Sendable {
+  var name: String
+  var size: Int
+
+  init(parsing text: String) throws {
+    guard let split = text.lastIndex(of: "="), split != text.startIndex,
+      let size = Int(text[text.index(after: split)...]), (1...1 << 24).contains(size)
+    else { throw ValidationError("'\(text)' is no dimension; expected NAME=N, like batch=1") }
+    name = String(text[..<split])
+    self.size = size
+  }
+}
+
 /// What every command that compiles takes.
 struct CompileOptions: ParsableArguments {
-  @Argument(help: "A model of the zoo (see 'vigc models'), a .yaml spec, or a .vir graph.")
+  @Argument(help: "A model of the zoo (see 'vigc models'), a .yaml spec, an .onnx model, or a .vir graph.")
   var model: String
 
   @Option(help: ArgumentHelp("Where weights come from.", valueName: "synthetic[:SEED]|FILE"))
@@ -128,6 +142,11 @@ struct CompileOptions: ParsableArguments {
 
   @Option(help: "Inputs a call takes at once.", transform: { try CompileOptions.positive($0, upTo: 1024) })
   var batch: Int?
+
+  @Option(
+    help: ArgumentHelp("The size of a symbolic dimension of an .onnx model (may be repeated).", valueName: "NAME=N"),
+    transform: { try DimensionOption(parsing: $0) })
+  var dim: [DimensionOption] = []
 
   @Flag(help: "The outputs of the stages instead of the classes, by their strides: stride4, stride8, ...")
   var features = false
@@ -181,6 +200,9 @@ struct CompileOptions: ParsableArguments {
     LoweringRequests(Dictionary(lowering.map { ($0.node, $0.name) }) { first, _ in first })
   }
 
+  /// The sizes of symbolic dimensions by their names.
+  var dimensions: [String: Int] { Dictionary(dim.map { ($0.name, $0.size) }) { first, _ in first } }
+
   /// Tasks that parallel regions are split into, and workers the arena has room for.
   var workerCount: Int { workers ?? threads.workers }
 
@@ -193,6 +215,10 @@ struct CompileOptions: ParsableArguments {
   }
 
   func validate() throws {
+    let names = dim.map(\.name)
+    if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+      throw ValidationError("--dim gives two sizes to '\(twice)'")
+    }
     let modules = lowering.map(\.node)
     if let twice = modules.first(where: { node in modules.filter { $0 == node }.count > 1 }) {
       throw ValidationError("--lowering says twice how '\(twice)' is lowered")

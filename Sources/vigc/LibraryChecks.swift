@@ -76,7 +76,7 @@ struct LibraryChecks {
   /// A batch gives the bytes of its inputs one by one. Nil for a `.vir` file, whose batch is fixed.
   private func batches(_ compilation: Compilation) async throws -> String? {
     let options = compilation.options
-    if options.model.hasSuffix(".vir") { return nil }
+    if ModelLoader.isGraph(options.model) { return nil }
     let constructions = compilation.model.graph.nodes.compactMap { ($0.op as? BuildNeighborhood)?.construction }
     if let coupling = constructions.first(where: \.couplesImages) {
       return "no batch: in a \(coupling.kind) the images of one depend on each other"

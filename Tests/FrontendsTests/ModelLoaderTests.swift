@@ -48,7 +48,7 @@ import Testing
         == "unknown model 'resnet50'; expected a name that 'vigc models' lists, or a .yaml or .vir file")
     #expect(
       message { try ModelLoader.load(model: "nets/a.txt") }
-        == "cannot tell what model 'nets/a.txt' is; expected a zoo name, a .yaml or a .vir file")
+        == "cannot tell what model 'nets/a.txt' is; expected a zoo name, a .yaml, an .onnx or a .vir file")
     #expect(
       message { try ModelLoader.load(model: "absent.yaml") } == "cannot read absent.yaml: No such file or directory")
   }

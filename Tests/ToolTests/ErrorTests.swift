@@ -19,8 +19,9 @@ import Testing
       try await message("run", "mobilevig_t")
         == "vigc: error: unknown model 'mobilevig_t'; did you mean mobilevig_b, mobilevig_m, mobilevig_s?")
     #expect(
-      try await message("run", "models/what.onnx")
-        == "vigc: error: cannot tell what model 'models/what.onnx' is; expected a zoo name, a .yaml or a .vir file")
+      try await message("run", "models/what.pt")
+        == "vigc: error: cannot tell what model 'models/what.pt' is; expected a zoo name, a .yaml, an .onnx or a .vir file"
+    )
   }
 
   @Test func unknownTarget() async throws {

@@ -1,0 +1,114 @@
+import IR
+
+/// What a name of an ONNX model stands for while its nodes are read.
+enum ImportedValue {
+  /// Computed when the model runs.
+  case computed(ValueID)
+  /// Known now: a weight, or what shapes and constants come to.
+  case known(KnownTensor)
+  /// Made by a node that was refused; what reads it is passed over, so that each refusal is said once.
+  case refused
+
+  var known: KnownTensor? {
+    if case .known(let tensor) = self { tensor } else { nil }
+  }
+
+  var isRefused: Bool {
+    if case .refused = self { true } else { false }
+  }
+}
+
+/// Contents known at compile time, with the name they go by.
+struct KnownTensor {
+  var data: TensorData
+  /// An initializer's own, or that of the value it was computed for.
+  var name: String
+  /// Whether the contents are a weight, which keeps its name, and not something computed on the way.
+  var isInitializer: Bool
+  /// Equal for copies of one tensor, which then share a node.
+  var id: Int
+
+  var tensor: Tensor<Double> { Tensor(data) }
+}
+
+/// The graph that nodes are read into. Ops are applied at once where all they read is known.
+struct ImportBuilder {
+  /// More than any network holds, and few enough that no size of anything overflows.
+  static let mostElements = 1 << 31
+  /// As many elements as something computed by the compiler may have.
+  static let mostKnown = 1 << 27
+
+  var graph: Graph
+  /// The layer of the nodes that are added.
+  var layer = ""
+  /// The name of the value that is being computed.
+  var name = ""
+  private var constants: [Int: ValueID] = [:]
+  private var knownCount = 0
+
+  init(name: String) {
+    graph = Graph(name: name)
+  }
+
+  mutating func known(_ data: TensorData, name: String? = nil, isInitializer: Bool = false) -> ImportedValue {
+    knownCount += 1
+    return .known(KnownTensor(data: data, name: name ?? self.name, isInitializer: isInitializer, id: knownCount))
+  }
+
+  mutating func known(_ tensor: Tensor<Double>) -> ImportedValue { known(TensorData(encoding: tensor)) }
+
+  mutating func known(scalar: Double) -> ImportedValue { known(Tensor<Double>(.f32, shape: [], [scalar])) }
+
+  func type(of value: ImportedValue) throws -> TensorType {
+    switch value {
+    case .computed(let id): return graph.tensorType(of: id)
+    case .known(let tensor): return tensor.data.type
+    case .refused: throw Diagnostic("it reads what a refused node computes")
+    }
+  }
+
+  /// A value as one of the graph: what is known becomes a constant.
+  mutating func graphValue(_ value: ImportedValue) throws -> ValueID {
+    switch value {
+    case .computed(let id): return id
+    case .refused: throw Diagnostic("it reads what a refused node computes")
+    case .known(let tensor):
+      if let constant = constants[tensor.id] { return constant }
+      let data = tensor.data
+      guard data.element == .f32 else {
+        throw Diagnostic("'\(tensor.name)' is \(data.type), and only f32 takes part in what is computed at run time")
+      }
+      let source: Constant.Source
+      if !tensor.isInitializer && data.count <= Constant.inlineLimit {
+        source = .inline(data.floats.map(Double.init))
+      } else {
+        var name = tensor.name.isEmpty ? "constant" : tensor.name
+        var suffix = 1
+        while graph.weights[name] != nil {
+          name = "\(tensor.name).\(suffix)"
+          suffix += 1
+        }
+        graph.weights[name] = data
+        source = .named(name)
+      }
+      let constant = Constant(type: data.type, source: source)
+      let id = try graph.add(constant, [], name: tensor.name.isEmpty ? "constant" : tensor.name, layer: layer)[0]
+      constants[tensor.id] = id
+      return id
+    }
+  }
+
+  /// An op of one result over values: computed now, in double and rounded once, where all of them are known.
+  mutating func apply(_ op: any Op, _ operands: [ImportedValue]) throws -> ImportedValue {
+    let types = try operands.map { ValueType.tensor(try type(of: $0)) }
+    guard let result = try op.resultTypes(types)[0].tensor, result.count <= Self.mostElements else {
+      throw Diagnostic("its result has more than \(Self.mostElements) elements")
+    }
+    let tensors = operands.compactMap(\.known)
+    if tensors.count == operands.count {
+      if result.count > Self.mostKnown { throw Diagnostic("its result has more than \(Self.mostKnown) elements") }
+      return known(try op.evaluate(tensors.map { .tensor($0.tensor) })[0].tensor)
+    }
+    return .computed(try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer)[0])
+  }
+}

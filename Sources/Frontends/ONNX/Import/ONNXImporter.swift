@@ -1,0 +1,347 @@
+import Foundation
+import IR
+import SwiftProtobuf
+
+/// Reads ONNX models: a graph of the same computation, with the weights by the names they have there.
+///
+/// Nodes are walked in their order, functions inlined. What depends on shapes and constants alone is computed on the way.
+/// Everything that cannot be compiled is said at once: each node with its operator, its inputs and, where there is one, a
+/// way out.
+public enum ONNXImporter {
+  /// The operator sets whose meaning is known.
+  public static let operatorSets: ClosedRange<Int64> = 11...26
+
+  /// The operators that nodes may be of, in alphabetical order, each with what is not supported of it, or nothing.
+  public static var supportedOperators: [(name: String, limits: String)] {
+    ImportedOperators.all.map { ($0.name, $0.limits) }.sorted { $0.name < $1.name }
+  }
+
+  /// Reads a model.
+  ///
+  /// - Parameter dimensions: The extents of the model's symbolic dimensions, by their names.
+  /// - Throws: A `Diagnostic` or a `DiagnosticList`.
+  public static func read(_ path: String, dimensions: [String: Int] = [:]) throws -> Graph {
+    let url = URL(fileURLWithPath: path)
+    return try read(
+      bytes: readFile(path), file: path, directory: url.deletingLastPathComponent().path,
+      name: url.deletingPathExtension().lastPathComponent, dimensions: dimensions)
+  }
+
+  /// Reads a model's bytes; `file` only names it in diagnostics, `directory` is where external data lies.
+  static func read(
+    bytes: [UInt8], file: String, directory: String, name: String, dimensions: [String: Int] = [:]
+  ) throws -> Graph {
+    let model: Onnx_ModelProto
+    do {
+      model = try Onnx_ModelProto(serializedBytes: bytes)
+    } catch {
+      throw Diagnostic("\(file) is not an ONNX model, or a part of one: \(bytes.count) bytes do not parse")
+    }
+    guard model.hasGraph, !model.graph.node.isEmpty else {
+      throw Diagnostic("\(file) is no ONNX model, or one without a graph")
+    }
+    var walk = ImportWalk(model, file: file, directory: directory, name: name)
+    return try walk.run(dimensions)
+  }
+}
+
+/// One walk over a model.
+private struct ImportWalk {
+  /// As deep as functions may call each other, and as many nodes as all of them may come to.
+  static let deepest = 64
+  static let mostNodes = 1 << 20
+
+  let model: Onnx_ModelProto
+  let file: String
+  var builder: ImportBuilder
+  var tensors: ImportedTensors
+  var problems: [Diagnostic] = []
+  var visited = 0
+
+  /// The names of a graph or of a function that is inlined.
+  struct Scope {
+    var values: [String: ImportedValue] = [:]
+    var versions: [String: Int64]
+    /// What attributes that refer to the function's stand for.
+    var attributes: [String: Onnx_AttributeProto] = [:]
+    /// In front of the names of values and nodes, that they stay apart.
+    var prefix = ""
+    var depth = 0
+  }
+
+  init(_ model: Onnx_ModelProto, file: String, directory: String, name: String) {
+    self.model = model
+    self.file = file
+    builder = ImportBuilder(name: name)
+    tensors = ImportedTensors(directory: directory)
+    builder.graph.weightSource = file
+  }
+
+  private var place: Diagnostic.Location { Diagnostic.Location(file: file) }
+
+  private func problem(_ message: String, notes: [String] = []) -> Diagnostic {
+    Diagnostic(message, at: place, notes: notes)
+  }
+
+  mutating func run(_ dimensions: [String: Int]) throws -> Graph {
+    var scope = Scope(versions: try versions(model.opsetImport))
+    try readInitializers(into: &scope)
+    try readInputs(dimensions, into: &scope)
+    try walk(model.graph.node, &scope)
+    if problems.isEmpty { try readOutputs(scope) }
+    try DiagnosticList(problems).throwIfAny()
+    return builder.graph.compacted()
+  }
+
+  private func versions(_ imports: [Onnx_OperatorSetIdProto]) throws -> [String: Int64] {
+    var result: [String: Int64] = [:]
+    for entry in imports { result[entry.domain == "ai.onnx" ? "" : entry.domain] = entry.version }
+    let known = ONNXImporter.operatorSets
+    if let version = result[""], !known.contains(version) {
+      throw problem(
+        "it is written in operator set \(version); \(known.lowerBound) to \(known.upperBound) are read",
+        notes: ["onnx.version_converter.convert_version(model, 17) converts most models"])
+    }
+    return result
+  }
+
+  // MARK: What a graph begins with
+
+  private mutating func readInitializers(into scope: inout Scope) throws {
+    if !model.graph.sparseInitializer.isEmpty {
+      throw problem("it has sparse weights, which are not read; store them as dense tensors")
+    }
+    var empty: [String] = []
+    for proto in model.graph.initializer {
+      if scope.values[proto.name] != nil {
+        problems.append(problem("two initializers are called '\(proto.name)'"))
+        continue
+      }
+      do {
+        scope.values[proto.name] = builder.known(try tensors.read(proto), name: proto.name, isInitializer: true)
+      } catch is ImportedTensors.Empty {
+        empty.append(proto.name)
+      } catch let diagnostic as Diagnostic {
+        problems.append(problem("the initializer '\(proto.name)': \(diagnostic.message)", notes: diagnostic.notes))
+      }
+    }
+    if !empty.isEmpty {
+      let more = empty.count > 3 ? " and \(empty.count - 3) more" : ""
+      throw problem(
+        "\(empty.count) of \(model.graph.initializer.count) initializers have a shape and no contents: "
+          + empty.prefix(3).joined(separator: ", ") + more,
+        notes: ["the model was saved without its weights; export it again with them"])
+    }
+    try DiagnosticList(problems).throwIfAny()
+  }
+
+  private mutating func readInputs(_ dimensions: [String: Int], into scope: inout Scope) throws {
+    var used: Set<String> = []
+    var names: [String] = []
+    for input in model.graph.input where scope.values[input.name]?.known?.isInitializer != true {
+      guard case .tensorType(let tensor)? = input.type.value else {
+        problems.append(problem("the input '\(input.name)' is not a tensor"))
+        continue
+      }
+      guard tensor.hasShape else {
+        problems.append(problem("the input '\(input.name)' has no shape; export the model with one"))
+        continue
+      }
+      guard ElementType(onnx: tensor.elemType) == .f32 else {
+        let type = ElementType(onnx: tensor.elemType)?.rawValue ?? "of type \(tensor.elemType)"
+        problems.append(problem("the input '\(input.name)' is \(type); models take f32 images"))
+        continue
+      }
+      var shape: [Int] = []
+      for (axis, dimension) in tensor.shape.dim.enumerated() {
+        if case .dimValue(let extent)? = dimension.value {
+          shape.append(Int(extent))
+          continue
+        }
+        // A dimension without a name goes by its place.
+        let name = dimension.dimParam.isEmpty ? "\(input.name).\(axis)" : dimension.dimParam
+        names.append(name)
+        used.insert(name)
+        if let extent = dimensions[name] {
+          shape.append(extent)
+        } else {
+          problems.append(
+            problem(
+              "dimension \(axis) of the input '\(input.name)' is '\(name)', which has no size",
+              notes: ["give it one: --dim \(name)=\(axis == 0 ? "1" : "224")"]))
+          shape.append(1)
+        }
+      }
+      let most = ImportBuilder.mostElements
+      var count = 1
+      for extent in shape { count = extent > 0 && extent <= most / count ? count * extent : most + 1 }
+      if count > most || shape.contains(where: { $0 < 1 }) {
+        let limits = "extents are at least 1, elements at most \(most)"
+        problems.append(problem("the input '\(input.name)' has the shape \(shape); \(limits)"))
+        continue
+      }
+      if scope.values[input.name] != nil {
+        problems.append(problem("two inputs are called '\(input.name)'"))
+        continue
+      }
+      scope.values[input.name] = .computed(builder.graph.addInput(TensorType(.f32, shape), name: input.name))
+    }
+    for name in dimensions.keys.sorted() where !used.contains(name) {
+      let known = Set(names).sorted().joined(separator: ", ")
+      problems.append(
+        problem("it has no dimension '\(name)'; " + (known.isEmpty ? "all are fixed" : "there is \(known)")))
+    }
+    if problems.isEmpty && builder.graph.inputs.isEmpty { problems.append(problem("it has no input")) }
+    try DiagnosticList(problems).throwIfAny()
+  }
+
+  private mutating func readOutputs(_ scope: Scope) throws {
+    if model.graph.output.isEmpty { problems.append(problem("it has no output")) }
+    for output in model.graph.output {
+      switch scope.values[output.name] {
+      case .computed(let id)? where !builder.graph.inputs.contains(id) && !builder.graph.outputs.contains(id):
+        if builder.graph.values[id.index].name != output.name { builder.graph.rename(id, to: output.name) }
+        builder.graph.outputs.append(id)
+      case .computed(let id)?:
+        // An input, or what is an output already, under a further name.
+        let type = builder.graph.tensorType(of: id)
+        let copy = try builder.graph.add(Reshape(shape: type.shape), [id], name: output.name)[0]
+        builder.graph.outputs.append(copy)
+      case .known?:
+        problems.append(problem("the output '\(output.name)' does not depend on the input"))
+      case .refused?: break
+      case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
+      }
+    }
+  }
+
+  // MARK: Nodes
+
+  private mutating func walk(_ nodes: [Onnx_NodeProto], _ scope: inout Scope) throws {
+    for node in nodes {
+      visited += 1
+      if visited > Self.mostNodes { throw problem("it comes to more than \(Self.mostNodes) nodes") }
+      for name in node.output where !name.isEmpty && scope.values[name] != nil {
+        throw problem("'\(name)' is computed twice, the second time by \(label(node, scope))")
+      }
+      var inputs: [ImportedValue?] = []
+      for name in node.input {
+        if name.isEmpty {
+          inputs.append(nil)
+        } else if let value = scope.values[name] {
+          inputs.append(value)
+        } else {
+          throw problem(
+            "\(label(node, scope)) reads '\(name)', which nothing before it computes",
+            notes: ["nodes must be in an order in which they can run"])
+        }
+      }
+      var results: [ImportedValue]
+      if inputs.contains(where: { $0?.isRefused ?? false }) {
+        results = []
+      } else {
+        do {
+          results = try evaluate(node, inputs, scope)
+        } catch let diagnostic as Diagnostic where diagnostic.location == nil {
+          results = []
+          problems.append(refusal(node, inputs, scope, diagnostic))
+        }
+      }
+      for (index, name) in node.output.enumerated() where !name.isEmpty {
+        scope.values[name] = index < results.count ? results[index] : .refused
+      }
+    }
+  }
+
+  private func label(_ node: Onnx_NodeProto, _ scope: Scope) -> String {
+    let name = node.name.isEmpty ? node.output.first ?? "" : node.name
+    return "the node '\(scope.prefix)\(name)' (\(node.opType))"
+  }
+
+  /// A node that cannot be compiled, with all that helps to find it.
+  private func refusal(
+    _ node: Onnx_NodeProto, _ inputs: [ImportedValue?], _ scope: Scope, _ reason: Diagnostic
+  ) -> Diagnostic {
+    let shapes = inputs.map { input in
+      input.flatMap { try? builder.type(of: $0) }.map { "\($0)" } ?? "nothing"
+    }
+    let over = shapes.isEmpty ? "" : " over \(shapes.joined(separator: ", "))"
+    return problem("\(label(node, scope))\(over): \(reason.message)", notes: reason.notes)
+  }
+
+  private mutating func evaluate(
+    _ node: Onnx_NodeProto, _ inputs: [ImportedValue?], _ scope: Scope
+  ) throws -> [ImportedValue] {
+    var attributes: [String: Onnx_AttributeProto] = [:]
+    for attribute in node.attribute {
+      if attribute.refAttrName.isEmpty {
+        attributes[attribute.name] = attribute
+      } else if var given = scope.attributes[attribute.refAttrName] {
+        given.name = attribute.name
+        attributes[attribute.name] = given
+      }
+    }
+    let domain = node.domain == "ai.onnx" ? "" : node.domain
+    let function = model.functions.first {
+      $0.name == node.opType && ($0.domain == "ai.onnx" ? "" : $0.domain) == domain && $0.overload == node.overload
+    }
+    if let function { return try inline(function, node, inputs, attributes, scope) }
+    guard domain.isEmpty else {
+      throw Diagnostic(
+        "the operators of '\(domain)' are not ONNX's own", notes: ["export the model with standard operators only"])
+    }
+    guard let handler = ImportedOperators.named(node.opType) else {
+      let reason = ImportedOperators.wayOut[node.opType]
+      throw Diagnostic(
+        "the operator is not supported", notes: [reason ?? "docs/OnnxSupport.md lists the operators that are"])
+    }
+    guard let version = scope.versions[""] else { throw problem("it does not say which operator set it is written in") }
+    let reader = ImportAttributes(attributes)
+    let call = ImportCall(
+      type: node.opType, version: Int(version), inputs: inputs, hasOutput: node.output.map { !$0.isEmpty },
+      attributes: reader)
+    let first = builder.graph.values.count
+    builder.layer = scope.prefix + layer(node)
+    builder.name = scope.prefix + (node.output.first ?? "")
+    let results = try handler.build(&builder, call, &tensors)
+    try reader.finish()
+    for (result, name) in zip(results, node.output) {
+      guard case .computed(let id) = result, id.index >= first, !name.isEmpty else { continue }
+      if builder.graph.values[id.index].name != scope.prefix + name {
+        builder.graph.rename(id, to: scope.prefix + name)
+      }
+    }
+    return results
+  }
+
+  /// A node's name as a layer. The TorchScript exporter writes modules as paths from a root.
+  private func layer(_ node: Onnx_NodeProto) -> String {
+    let allowed: Set<Character> = ["_", ".", "/", "-", ":"]
+    let name = node.name.hasPrefix("/") ? String(node.name.dropFirst()) : node.name
+    return String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) ? $0 : "_" })
+  }
+
+  private mutating func inline(
+    _ function: Onnx_FunctionProto, _ node: Onnx_NodeProto, _ inputs: [ImportedValue?],
+    _ attributes: [String: Onnx_AttributeProto], _ outer: Scope
+  ) throws -> [ImportedValue] {
+    if outer.depth >= Self.deepest {
+      throw problem("its functions call each other in a circle, or \(Self.deepest) deep")
+    }
+    var scope = Scope(versions: try versions(function.opsetImport))
+    scope.depth = outer.depth + 1
+    let name = node.name.isEmpty ? node.output.first ?? function.name : node.name
+    scope.prefix = "\(outer.prefix)\(name)/"
+    for attribute in function.attributeProto { scope.attributes[attribute.name] = attribute }
+    for name in function.attribute { scope.attributes[name] = attributes[name] }
+    scope.attributes.merge(attributes.filter { scope.attributes[$0.key] != nil }) { $1 }
+    for (name, input) in zip(function.input, inputs) { scope.values[name] = input }
+    try walk(function.node, &scope)
+    return try function.output.map { name in
+      guard let value = scope.values[name] else {
+        throw problem("the function \(function.name) returns '\(name)', which it computes nowhere")
+      }
+      return value
+    }
+  }
+}

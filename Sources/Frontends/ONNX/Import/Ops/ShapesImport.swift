@@ -1,0 +1,169 @@
+import IR
+
+// Operators that only move elements.
+
+/// The elements of a value under another shape.
+private func reshaped(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ shape: [Int]
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  if type.shape == shape { return x }
+  if let known = x.known, type.count == 0, shape.contains(0) {
+    return builder.known(TensorData(element: known.data.element, shape: try knownExtents(shape), bytes: []))
+  }
+  return try builder.apply(Reshape(shape: shape), [x])
+}
+
+/// Elements along one axis; what leaves nothing is known to be empty, what leaves everything is the operand.
+func slicedAlong(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, axis: Int, from start: Int, to end: Int, step: Int
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  let extent = type.shape[axis]
+  func clamp(_ position: Int, _ low: Int, _ high: Int) -> Int {
+    min(max(position < 0 ? max(position, -extent - 1) + extent : position, low), high)
+  }
+  if step == 0 || step == Int.min { throw Diagnostic("a step of \(step) leads nowhere") }
+  let first = step > 0 ? clamp(start, 0, extent) : clamp(start, -1, extent - 1)
+  let last = step > 0 ? clamp(end, 0, extent) : clamp(end, -1, extent - 1)
+  if step > 0 ? first >= last : first <= last {
+    var shape = type.shape
+    shape[axis] = 0
+    return builder.known(TensorData(element: type.element, shape: shape, bytes: []))
+  }
+  if step == 1 && first == 0 && last == extent { return x }
+  // Backwards, an end before the first element is one that no count from the end reaches.
+  let stop = step < 0 && last == -1 ? -extent - 1 : last
+  return try builder.apply(Slice(starts: [first], ends: [stop], axes: [axis], steps: [step]), [x])
+}
+
+let shapeOperators: [ImportedOperator] = [
+  ImportedOperator("Reshape") { builder, call in
+    let keepsZeros = try call.attributes.flag("allowzero") ?? false
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    guard var shape = try call.integers(1, "the shape") else { throw Diagnostic("it has no shape") }
+    if !keepsZeros {
+      for (axis, extent) in shape.enumerated() where extent == 0 {
+        guard axis < type.rank else { throw Diagnostic("its shape \(shape) copies axis \(axis) of \(type)") }
+        shape[axis] = type.shape[axis]
+      }
+    }
+    if let free = shape.firstIndex(of: -1) {
+      var rest = 1
+      for (axis, extent) in shape.enumerated() where axis != free {
+        let (product, overflow) = rest.multipliedReportingOverflow(by: extent)
+        if overflow || extent < 1 { throw Diagnostic("its shape \(shape) does not fit \(type)") }
+        rest = product
+      }
+      guard type.count % rest == 0 else { throw Diagnostic("its shape \(shape) does not fit \(type)") }
+      shape[free] = type.count / rest
+    }
+    return [try reshaped(&builder, x, shape)]
+  },
+  ImportedOperator("Flatten") { builder, call in
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    let given = try call.attributes.integer("axis") ?? 1
+    let axis = given == type.rank ? given : try call.axis(given, rank: type.rank)
+    let rows = type.shape[..<axis].reduce(1, *)
+    return [try reshaped(&builder, x, [rows, type.count / max(1, rows)])]
+  },
+  ImportedOperator("Squeeze") { builder, call in
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    let axes = try call.axes(rank: type.rank) ?? type.shape.indices.filter { type.shape[$0] == 1 }
+    if let axis = axes.first(where: { type.shape[$0] != 1 }) {
+      throw Diagnostic("axis \(axis) of \(type) has an extent other than 1")
+    }
+    return [try reshaped(&builder, x, type.shape.indices.filter { !axes.contains($0) }.map { type.shape[$0] })]
+  },
+  ImportedOperator("Unsqueeze") { builder, call in
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    let count = try (call.integers(1, "the axes") ?? call.attributes.integers("axes") ?? []).count
+    if count == 0 || count > 16 { throw Diagnostic("it adds \(count) axes") }
+    guard let axes = try call.axes(rank: type.rank + count) else { throw Diagnostic("it has no axes") }
+    var rest = type.shape[...]
+    let shape = (0..<type.rank + count).map { axes.contains($0) ? 1 : rest.removeFirst() }
+    return [try reshaped(&builder, x, shape)]
+  },
+  ImportedOperator("Transpose") { builder, call in
+    let x = try call.input(0)
+    let rank = try builder.type(of: x).rank
+    let order = try call.attributes.integers("perm") ?? Array((0..<rank).reversed())
+    if order == Array(0..<rank) { return [x] }
+    return [try builder.apply(Transpose(permutation: order), [x])]
+  },
+  ImportedOperator("Concat") { builder, call in
+    let operands = try call.all()
+    let rank = try builder.type(of: operands[0]).rank
+    guard let given = try call.attributes.integer("axis") else { throw Diagnostic("it has no 'axis'") }
+    let axis = try call.axis(given, rank: rank)
+    // What a slice has left nothing of adds nothing.
+    let parts = try operands.filter { try builder.type(of: $0).count > 0 }
+    if parts.count <= 1 { return [parts.first ?? operands[0]] }
+    return [try builder.apply(Concat(axis: axis), parts)]
+  },
+  ImportedOperator("Split") { builder, call in
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    let axis = try call.axis(call.attributes.integer("axis") ?? 0, rank: type.rank)
+    let count = try call.attributes.integer("num_outputs") ?? call.hasOutput.count
+    let extent = type.shape[axis]
+    var sizes = try call.integers(1, "the sizes") ?? call.attributes.integers("split")
+    if extent < 1 { throw Diagnostic("there is nothing to split along axis \(axis) of \(type)") }
+    if sizes == nil, count > 0, count <= extent {
+      let size = (extent + count - 1) / count
+      sizes = (0..<count).map { max(0, min(size, extent - $0 * size)) }
+    }
+    guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (1...extent).contains($0) }),
+      sizes.reduce(0, +) == extent
+    else { throw Diagnostic("it does not split \(extent) into \(call.hasOutput.count) parts that add up to it") }
+    var start = 0
+    return try sizes.map { size in
+      defer { start += size }
+      return try slicedAlong(&builder, x, axis: axis, from: start, to: start + size, step: 1)
+    }
+  },
+  ImportedOperator("Slice", "positions that depend on the input") { builder, call in
+    var x = try call.input(0)
+    let rank = try builder.type(of: x).rank
+    guard let starts = try call.integers(1, "the starts"), let ends = try call.integers(2, "the ends") else {
+      throw Diagnostic("it has no starts or no ends")
+    }
+    let given = try call.integers(3, "the axes") ?? Array(starts.indices)
+    let axes = try given.map { try call.axis($0, rank: rank) }
+    let steps = try call.integers(4, "the steps") ?? starts.map { _ in 1 }
+    guard starts.count == ends.count, starts.count == axes.count, starts.count == steps.count,
+      Set(axes).count == axes.count
+    else { throw Diagnostic("its starts, ends, axes and steps are not equally many, or an axis is named twice") }
+    for place in axes.indices {
+      if try builder.type(of: x).count == 0 { break }
+      x = try slicedAlong(
+        &builder, x, axis: axes[place], from: starts[place], to: ends[place], step: steps[place])
+    }
+    return [x]
+  },
+  ImportedOperator("Pad", "negative widths; the mode 'wrap'") { builder, call in
+    let x = try call.input(0)
+    let rank = try builder.type(of: x).rank
+    let text = try call.attributes.string("mode") ?? "constant"
+    guard let mode = Pad.Mode(rawValue: text) else { throw Diagnostic("the mode '\(text)' is not supported") }
+    guard let widths = try call.integers(1, "the widths") else { throw Diagnostic("it has no widths") }
+    let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
+    guard widths.count == 2 * axes.count else {
+      throw Diagnostic("it has \(widths.count) widths for \(axes.count) axes; there must be two an axis")
+    }
+    if widths.contains(where: { $0 < 0 }) { throw Diagnostic("its widths \(widths) are negative; slice instead") }
+    var before = [Int](repeating: 0, count: rank)
+    var after = before
+    for (place, axis) in axes.enumerated() {
+      before[axis] = widths[place]
+      after[axis] = widths[place + axes.count]
+    }
+    let value = mode == .constant ? try call.scalar(2, "the value") ?? 0 : 0
+    if widths.allSatisfy({ $0 == 0 }) { return [x] }
+    return [try builder.apply(Pad(before: before, after: after, value: value, mode: mode), [x])]
+  },
+]

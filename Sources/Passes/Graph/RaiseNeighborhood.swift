@@ -1,0 +1,149 @@
+import IR
+
+/// Makes a graph construction and an aggregation of the rolls, differences and maxima that compute them.
+///
+///     %z = subtract(%x, %x)
+///     %r = roll(%x) {shifts = [2], axes = [2]}
+///     %d = subtract(%x, %r)
+///     %m = maximum(%z, %d)
+///     ...                             =>      %n = neighborhood(%x) {kind = "svga", step = 2}
+///                                             %m = aggregate(%x, %n) {kind = "max_relative", start = 0.0}
+///
+/// All differences must be of one image and its rolls, in one direction, and the rolls those of a kind of fixed offsets;
+/// what order they are taken in does not change a maximum. x - x, or 0, among them is the start; without it the maximum
+/// starts at the first neighbour. The published directions say which kind is meant where two have the same neighbours.
+public struct RaiseNeighborhood: Pass {
+  public static let name = "raise-neighborhood"
+  public static let summary = "makes graph constructions of the rolls, differences and maxima that compute them"
+
+  public init() {}
+
+  public func run(_ graph: Graph) throws -> Graph {
+    let inner = innerMaxima(graph)
+    return try GraphRewriter.rewrite(graph) { rewriter, node in
+      guard node.op is Maximum, !inner.contains(node.results[0]), let chain = Differences(node, rewriter),
+        let type = rewriter.graph.type(of: chain.image).tensor, type.element == .f32, type.rank == 4,
+        rewriter.graph.type(of: node.results[0]) == rewriter.graph.type(of: chain.image),
+        let construction = construction(chain, height: type.shape[2], width: type.shape[3])
+      else { return nil }
+      let neighborhood = try rewriter.add(
+        BuildNeighborhood(construction: construction), [chain.image], name: "\(rewriter.name(of: node)).graph",
+        like: node)
+      let aggregate = Aggregate(
+        kind: .maxRelative, direction: chain.direction, start: chain.startsAtZero ? 0 : nil)
+      return try rewriter.add(
+        aggregate, [chain.image] + neighborhood, name: rewriter.name(of: node), like: node)
+    }
+  }
+
+  /// Maxima that only another maximum reads: parts of a chain.
+  private func innerMaxima(_ graph: Graph) -> Set<ValueID> {
+    let users = graph.users
+    let outputs = Set(graph.outputs)
+    let inner = graph.nodes.filter { node in
+      guard node.op is Maximum, let readers = users[node.results[0]], !outputs.contains(node.results[0]) else {
+        return false
+      }
+      return readers.allSatisfy { graph.nodes[$0].op is Maximum }
+    }
+    return Set(inner.map { $0.results[0] })
+  }
+
+  private func construction(_ chain: Differences, height: Int, width: Int) -> (any GraphConstruction)? {
+    func wrapped(_ offsets: [Offset]) -> Set<Offset> {
+      let inside = offsets.map { offset in
+        Offset(dy: (offset.dy % height + height) % height, dx: (offset.dx % width + width) % width)
+      }
+      // The image itself adds nothing to a maximum that starts at 0.
+      return Set(inside).subtracting(chain.startsAtZero ? [Offset(dy: 0, dx: 0)] : [])
+    }
+    let wanted = wrapped(chain.offsets)
+    guard let first = chain.offsets.first, !wanted.isEmpty else { return nil }
+    // Several steps may have the same neighbours; the roll that comes first is the one by a single step.
+    let likely = [first.dy, first.dx].map(abs).filter { $0 > 0 }
+    for step in likely + Array(1..<max(height, width, 2)) {
+      let kinds: [any GraphConstruction] =
+        chain.direction == .selfMinusNeighbor
+        ? [SVGA(step: step), MGC(step: step)] : [MGC(step: step), SVGA(step: step)]
+      for kind in kinds {
+        guard case .offsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []) else {
+          continue
+        }
+        if wrapped(offsets) == wanted { return kind }
+      }
+    }
+    return nil
+  }
+}
+
+/// The differences of a tree of maxima, if all are of one image and its rolls.
+private struct Differences {
+  var image: ValueID
+  var direction: Aggregate.Direction
+  /// As the rolls are taken, those by nothing left out.
+  var offsets: [Offset] = []
+  var startsAtZero = false
+
+  init?(_ root: Node, _ rewriter: GraphRewriter) {
+    var leaves: [ValueID] = []
+    var pending = Array(root.operands.reversed())
+    while let value = pending.popLast() {
+      if let node = rewriter.definition(of: value), node.op is Maximum {
+        pending += node.operands.reversed()
+      } else {
+        leaves.append(value)
+      }
+      // No construction has more neighbours; a tree that shares its parts could have very many.
+      if leaves.count + pending.count > 4096 { return nil }
+    }
+    var found: (image: ValueID, direction: Aggregate.Direction)?
+    for leaf in leaves {
+      if let values = rewriter.constant(leaf), values.count == 1, values[0] == 0 {
+        startsAtZero = true
+        continue
+      }
+      guard let node = rewriter.definition(of: leaf), node.op is Subtract else { return nil }
+      let (a, b) = (node.operands[0], node.operands[1])
+      if a == b {
+        if let found, found.image != a { return nil }
+        startsAtZero = true
+        continue
+      }
+      let candidates: [(ValueID, Aggregate.Direction, Offset?)] = [
+        (a, .selfMinusNeighbor, Self.offset(of: b, from: a, rewriter)),
+        (b, .neighborMinusSelf, Self.offset(of: a, from: b, rewriter)),
+      ]
+      guard let (image, direction, offset) = candidates.first(where: { $0.2 != nil }), let offset else { return nil }
+      if let found, found != (image, direction) { return nil }
+      found = (image, direction)
+      offsets.append(offset)
+    }
+    guard let found else { return nil }
+    // A difference of something else and itself came before the image was known.
+    for leaf in leaves {
+      guard let node = rewriter.definition(of: leaf), node.op is Subtract, node.operands[0] == node.operands[1] else {
+        continue
+      }
+      if node.operands[0] != found.image { return nil }
+    }
+    image = found.image
+    direction = found.direction
+  }
+
+  /// How a value is the image rolled, if it is.
+  private static func offset(of value: ValueID, from image: ValueID, _ rewriter: GraphRewriter) -> Offset? {
+    guard let node = rewriter.definition(of: value), let roll = node.op as? IR.Roll, node.operands == [image] else {
+      return nil
+    }
+    let rank = rewriter.graph.tensorType(of: image).rank
+    var offset = Offset(dy: 0, dx: 0)
+    for (shift, axis) in zip(roll.shifts, roll.axes) {
+      switch axis < 0 ? axis + rank : axis {
+      case 2 where rank == 4: offset.dy = shift
+      case 3 where rank == 4: offset.dx = shift
+      default: return nil
+      }
+    }
+    return offset
+  }
+}
