@@ -49,19 +49,11 @@ public enum NumpyArchive {
   private static func header(_ contents: [UInt8], nameLength: Int) -> [UInt8] {
     let date = 1 << 5 | 1
     let fixed = little(20, 2) + little(1 << 11, 2) + little(0, 2) + little(0, 2) + little(date, 2)
-    let sizes = little(Int(crc32(contents)), 4) + little(contents.count, 4) + little(contents.count, 4)
+    let sizes = little(Int(ZipArchive.checksum(contents)), 4) + little(contents.count, 4) + little(contents.count, 4)
     return fixed + sizes + little(nameLength, 2) + little(0, 2)
   }
 
   private static func little(_ value: Int, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
   }
-}
-
-/// The checksum of zip and PNG files (ISO 3309, reflected polynomial 0xEDB88320).
-func crc32(_ bytes: [UInt8]) -> UInt32 {
-  let table = (0..<256).map { index -> UInt32 in
-    (0..<8).reduce(UInt32(index)) { word, _ in word & 1 == 0 ? word >> 1 : word >> 1 ^ 0xEDB8_8320 }
-  }
-  return ~bytes.reduce(~0) { $0 >> 8 ^ table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] }
 }

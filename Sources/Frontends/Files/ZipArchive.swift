@@ -95,7 +95,7 @@ struct ZipArchive: Sendable {
       entry.isDeflated
       ? try inflate(entry, from: start, range)
       : try bytes.read(start + range.lowerBound..<start + range.upperBound)
-    if range.count == entry.count && checksum(result) != entry.checksum {
+    if range.count == entry.count && Self.checksum(result) != entry.checksum {
       throw problem(entry, "has another checksum than it should: the file is damaged")
     }
     return result
@@ -149,12 +149,13 @@ struct ZipArchive: Sendable {
     return result
   }
 
-  private func checksum(_ bytes: [UInt8]) -> UInt32 {
+  /// The CRC-32 that zip archives hold of each file.
+  static func checksum(_ bytes: [UInt8]) -> UInt32 {
     // The length is 32 bits wide on some systems.
     stride(from: 0, to: bytes.count, by: 1 << 30).reduce(0) { sum, start in
       let length = min(1 << 30, bytes.count - start)
       return bytes.withUnsafeBufferPointer { buffer in
-        UInt32(CZlib.crc32(uLong(sum), buffer.baseAddress.map { $0 + start }, uInt(length)))
+        UInt32(crc32(uLong(sum), buffer.baseAddress.map { $0 + start }, uInt(length)))
       }
     }
   }
