@@ -106,6 +106,13 @@ enum Avx512Emulation {
     { return vigc_si(_mm256_abs_epi32(a.lo), _mm256_abs_epi32(a.hi)); }
     VIGC_INLINE vigc_m512 vigc_fmadd_ps(vigc_m512 a, vigc_m512 b, vigc_m512 c)
     { return vigc_ps(_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)); }
+    VIGC_INLINE __m256 vigc_half_range_ps(__m256 a, __m256 b)
+    {
+      const __m256 sign = _mm256_set1_ps(-0.0f);
+      return _mm256_or_ps(_mm256_min_ps(_mm256_andnot_ps(sign, a), _mm256_andnot_ps(sign, b)), _mm256_and_ps(sign, a));
+    }
+    VIGC_INLINE vigc_m512 vigc_range_ps(vigc_m512 a, vigc_m512 b, int how)
+    { (void)how; return vigc_ps(vigc_half_range_ps(a.lo, b.lo), vigc_half_range_ps(a.hi, b.hi)); }
     VIGC_INLINE vigc_m512 vigc_roundscale_ps(vigc_m512 a, int how)
     {
       switch (how & 3) {

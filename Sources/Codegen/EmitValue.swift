@@ -4,6 +4,7 @@ import IR
 
 extension FunctionEmitter {
   mutating func lower(_ value: LoopValue) throws -> LoweredValue {
+    if let limited = try limited(value) { return limited }
     switch value {
     case .constant(let number, let type): return constant(number, type)
     case .variable(let name): return try variable(name)
@@ -158,6 +159,16 @@ extension FunctionEmitter {
   }
 
   // MARK: Lane by lane
+
+  /// max(min(a, c), -c) for a positive constant c in one operation, where the target has it; nil for anything else. What
+  /// becomes of a NaN's sign is then the target's.
+  private mutating func limited(_ value: LoopValue) throws -> LoweredValue? {
+    guard case .binary(.maximum, let inner, .constant(let low, let type)) = value,
+      case .binary(.minimum, let a, .constant(let bound, _)) = inner, bound > 0, low == -bound,
+      type.lanes > 1, spelling("limit", type.with(lanes: layout(type).lanes)) != nil
+    else { return nil }
+    return try elementwise("limit", [lower(a), constant(bound, type)])
+  }
 
   /// An operation without lane crossing: the target's spelling on whole parts, or else one lane at a time.
   mutating func elementwise(

@@ -5,18 +5,24 @@
 /// fits of our own (Lawson's iteration on the exact function in double, coefficients rounded to float32); the error
 /// beside each was measured in float32 against double over the whole range and is held by `LoopMathTests`.
 public enum LoopMath {
-  /// The Gaussian error linear unit in its erf form, x * Phi(x), by the shorter of two forms of Phi: a quotient of
-  /// polynomials where a division takes no longer than the multiply-adds it saves, which run beside it on ports of
-  /// their own (vectors of 2 to 8 lanes: five cycles on Zen 3 and Ice Lake), a polynomial elsewhere (one lane, where a
-  /// division takes up to twenty cycles, and 16, where it takes ten to sixteen).
+  /// The Gaussian error linear unit in its erf form, x * Phi(x), by the form of Phi that is shortest on so many lanes: a
+  /// quotient of polynomials where a division takes no longer than the multiply-adds it saves, which run beside it on
+  /// ports of their own (2 to 8 lanes: five cycles on Zen 3 and Ice Lake); polynomials elsewhere (on one lane a division
+  /// takes up to twenty cycles, on 16 it takes ten to sixteen).
   ///
-  /// Error at most 6.5e-7 * max(1, |x|), and at most 2 ulp for |x| < 0.5, with and without a fused multiply-add.
+  /// Error at most 9.3e-7 * max(1, |x|), and at most 2 ulp for |x| < 0.5, with a fused multiply-add; on at most 8 lanes
+  /// 6.5e-7, and without one too.
   public static func gelu(_ builder: inout LoopBuilder, _ x: LoopValue, lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)
-    let slope = (2...8).contains(lanes) ? geluQuotient(&builder, x, lanes) : geluPolynomial(&builder, x, lanes)
-    let phi = builder.let("phi", type, .fma(x, slope, .f32(0.5, lanes: lanes)))
-    let clamped = LoopValue.minimum(.maximum(phi, .f32(0, lanes: lanes)), .f32(1, lanes: lanes))
-    return builder.let("gelu", type, x * clamped)
+    let phi: LoopValue
+    if lanes > 8 {
+      phi = geluHalves(&builder, x, lanes)
+    } else {
+      let slope = lanes == 1 ? geluPolynomial(&builder, x, lanes) : geluQuotient(&builder, x, lanes)
+      let unlimited = builder.let("phi", type, .fma(x, slope, .f32(0.5, lanes: lanes)))
+      phi = .minimum(.maximum(unlimited, .f32(0, lanes: lanes)), .f32(1, lanes: lanes))
+    }
+    return builder.let("gelu", type, x * phi)
   }
 
   /// (Phi(x) - 1/2) / x = P(x^2 - 7.5); the shift keeps Horner's rule from cancelling at |x| near 5, where the power
@@ -44,6 +50,31 @@ public enum LoopMath {
     let q = polynomial(
       &builder, t, [1, 0x1.309002p-2, 0x1.3affa0p-5, 0x1.68fbb2p-9, 0x1.c0332ap-14], lanes: lanes, named: "q")
     return builder.let("slope", type, p / q)
+  }
+
+  /// Phi(x) of x limited to where it is 1 but for 7e-7: 1/2 + x P(x^2 - 11.25), the even and the odd powers of P each by
+  /// Horner's rule, since a machine that waits for one chain of twelve multiply-adds has no room to start the next
+  /// vectors' (Ice Lake: 9 to 11 cycles a vector in a product's tile, where one chain takes 11 to 12, by LLVM's model of
+  /// it). The limit is the float32 at which this reaches 0 and 1 but for 1.5e-11, so that x far below it comes to nothing.
+  private static func geluHalves(_ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int) -> LoopValue {
+    let type = LoopType(.f32, lanes: lanes)
+    let limit = 0x1.346baap2
+    let c = builder.let(
+      "limited", type, .maximum(.minimum(x, .f32(limit, lanes: lanes)), .f32(-limit, lanes: lanes)))
+    let t = builder.let("t", type, .fma(c, c, .f32(-11.25, lanes: lanes)))
+    let square = builder.let("t2", type, t * t)
+    var even = LoopValue.f32(0x1.0f64f4p-44, lanes: lanes)
+    var odd = LoopValue.f32(-0x1.093008p-49, lanes: lanes)
+    // In turns, as they run.
+    for (inEven, inOdd) in [
+      (0x1.dfced0p-37, -0x1.c3948ep-41), (0x1.e85814p-28, -0x1.881750p-32), (0x1.f7a270p-20, -0x1.fb8490p-24),
+      (0x1.b9a8bep-12, -0x1.de52e8p-16), (0x1.310de8p-3, -0x1.adac30p-8),
+    ] {
+      even = builder.let("even", type, .fma(even, square, .f32(inEven, lanes: lanes)))
+      odd = builder.let("odd", type, .fma(odd, square, .f32(inOdd, lanes: lanes)))
+    }
+    let slope = builder.let("slope", type, .fma(odd, t, even))
+    return builder.let("phi", type, .fma(c, slope, .f32(0.5, lanes: lanes)))
   }
 
   /// e^x: x = n ln 2 + r, e^r by a polynomial, 2^n by its bits in two halves so that results reach into the

@@ -46,6 +46,8 @@ extension Target {
       "neg.f32x16": "_mm512_xor_ps({0}, _mm512_set1_ps(-0.0f))",
       "abs.f32x16": "_mm512_andnot_ps(_mm512_set1_ps(-0.0f), {0})",
       "sqrt.f32x16": "_mm512_sqrt_ps({0})",
+      // The smaller magnitude of the two, with the sign of the first.
+      "limit.f32x16": "_mm512_range_ps({0}, {1}, 2)",
       "floor.f32x16": "_mm512_roundscale_ps({0}, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)",
       "ceil.f32x16": "_mm512_roundscale_ps({0}, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)",
       "round.f32x16": "_mm512_roundscale_ps({0}, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)",
