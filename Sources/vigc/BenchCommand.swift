@@ -21,7 +21,7 @@ struct BenchCommand: AsyncParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Flag(help: "Also print each layer's time beside its roofline; with --json on standard error.")
+  @Flag(help: "Also print each layer's time beside its roofline; with --json in the object's layers.")
   var profile = false
 
   private static func seconds(parsing text: String) throws -> Double {
@@ -50,35 +50,41 @@ struct BenchCommand: AsyncParsableCommand {
     }
     let operations = compilation.model.graph.productOperations
     let rate = timing.median > 0 ? Double(operations) / timing.median / 1e6 : 0
-    if json {
-      try Console.line(object(compilation, result, timing, threads: threads, rate: rate))
-    } else {
-      try Console.line(
-        "\(compilation.name) for \(target.name), \(threads) thread\(threads == 1 ? "" : "s"): median "
-          + "\(milliseconds(timing.median)) ms, least \(milliseconds(timing.minimum)), p90 \(milliseconds(timing.p90)) "
-          + "in \(timing.runs) runs; \(String(format: "%.1f", rate)) GFLOP/s")
-    }
+    var layers: (profile: Profile, rows: [Profile.Row])?
     if profile {
       let bytes = result.library.weightBytes + result.library.arenaBytes
       let machine = try await Console.progress("measuring the machine") {
         try await MachineProbe.measure(target, bytes: bytes, toolchain: options.toolchain)
       }
-      let table = Profile(machine: machine, threads: threads).table(timing, result.optimized)
-      if json { Console.note(table) } else { try Console.write("\n" + table) }
+      layers = (Profile(machine: machine, threads: threads), Profile.rows(timing, result.optimized))
+    }
+    if json {
+      let fields = layers.map { [("layers", $0.profile.objects($0.rows))] } ?? []
+      try Console.line(object(compilation, result, timing, threads: threads, rate: rate, fields))
+    } else {
+      try Console.line(
+        "\(compilation.name) for \(target.name), \(threads) thread\(threads == 1 ? "" : "s"): median "
+          + "\(milliseconds(timing.median)) ms, least \(milliseconds(timing.minimum)), p90 \(milliseconds(timing.p90)) "
+          + "in \(timing.runs) runs; \(String(format: "%.1f", rate)) GFLOP/s")
+      if let layers { try Console.write("\n" + layers.profile.table(layers.rows)) }
     }
   }
 
   /// The keys are a contract; names cannot need escaping, being C identifiers and our own.
   private func object(
-    _ compilation: Compilation, _ result: Compilation.Result, _ timing: CompiledModel.Timing, threads: Int, rate: Double
+    _ compilation: Compilation, _ result: Compilation.Result, _ timing: CompiledModel.Timing, threads: Int,
+    rate: Double,
+    _ further: [(String, String)]
   ) -> String {
-    let fields: [(String, String)] = [
-      ("model", "\"\(compilation.name)\""), ("target", "\"\(compilation.target.name)\""), ("threads", "\(threads)"),
-      ("runs", "\(timing.runs)"), ("min_ms", milliseconds(timing.minimum)), ("median_ms", milliseconds(timing.median)),
-      ("p90_ms", milliseconds(timing.p90)), ("gflops", String(format: "%.3f", rate)),
-      ("arena_bytes", "\(result.library.arenaBytes)"), ("peak_liveness_bytes", "\(result.plan.peakLivenessBytes)"),
-      ("weight_bytes", "\(result.library.weightBytes)"),
-    ]
+    let fields: [(String, String)] =
+      [
+        ("model", "\"\(compilation.name)\""), ("target", "\"\(compilation.target.name)\""), ("threads", "\(threads)"),
+        ("runs", "\(timing.runs)"), ("min_ms", milliseconds(timing.minimum)),
+        ("median_ms", milliseconds(timing.median)),
+        ("p90_ms", milliseconds(timing.p90)), ("gflops", String(format: "%.3f", rate)),
+        ("arena_bytes", "\(result.library.arenaBytes)"), ("peak_liveness_bytes", "\(result.plan.peakLivenessBytes)"),
+        ("weight_bytes", "\(result.library.weightBytes)"),
+      ] + further
     return "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
   }
 

@@ -129,7 +129,7 @@ import Testing
     #expect(outcome.output.split(separator: "\n").count == 1)
     let keys = [
       "model", "target", "threads", "runs", "min_ms", "median_ms", "p90_ms", "gflops", "arena_bytes",
-      "peak_liveness_bytes", "weight_bytes",
+      "peak_liveness_bytes", "weight_bytes", "layers",
     ]
     let object = try JSON(parsing: Array(outcome.output.utf8))
     let found = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
@@ -137,7 +137,13 @@ import Testing
     #expect(object["model"]?.string == "tiny" && object["target"]?.string == Target.native().name)
     #expect(object["threads"]?.integer == 2)
     #expect((object["min_ms"]?.double ?? 1) <= (object["median_ms"]?.double ?? 0))
-    #expect(outcome.errors.contains("layer") && outcome.errors.contains("all layers"))
+    let layers = try #require(found?["layers"] as? [[String: Any]])
+    #expect(layers.count > 3)
+    for layer in layers {
+      #expect(
+        layer.keys.sorted() == ["bytes", "flop", "kernel", "layer", "least_ms", "ms", "roofline_ms"])
+      #expect((layer["least_ms"] as? Double ?? 1) <= (layer["ms"] as? Double ?? 0) + 1e-4)
+    }
   }
 
   @Test func benchRefusesAnEmulation() async throws {
