@@ -59,7 +59,6 @@ struct RandomSpec {
     input = [draw(1...5), (height - 1) * stride + draw(1...stride), (width - 1) * stride + draw(1...stride)]
     self.generator = generator
 
-    // No dense 5x5: on images this narrow its borders, each spelled out, take a C compiler minutes for `scalar`.
     yaml = """
       name: \(name)
       input: {channels: \(input[0]), height: \(input[1]), width: \(input[2])}
@@ -69,7 +68,7 @@ struct RandomSpec {
           path: stem
           channels: [\(number(2...9)), \(isStaged ? number(3...11) : channels)]
           stride: \(strides)
-          kernel: \(pick([1, 3]))
+          kernel: \(pick([1, 3, 5]))
           activation: \(activation())
           last_activation: \(pick(["none", "gelu", "relu"]))
 

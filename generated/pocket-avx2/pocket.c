@@ -687,314 +687,85 @@ static void convolution_8x1_3x3s2_w8_k8_n8_relu_h6(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
-  __m256 acc_0_0 = _mm256_loadu_ps(bias);
-  __m256 acc_1_0 = _mm256_loadu_ps(bias);
-  __m256 acc_2_0 = _mm256_loadu_ps(bias);
-  __m256 acc_3_0 = _mm256_loadu_ps(bias);
-  __m256 acc_4_0 = _mm256_loadu_ps(bias);
-  __m256 acc_5_0 = _mm256_loadu_ps(bias);
-  __m256 acc_6_0 = _mm256_loadu_ps(bias);
-  __m256 acc_7_0 = _mm256_loadu_ps(bias);
-  for (ptrdiff_t k = 0; k < 8; k++) {
-    const __m256 w_0 = _mm256_loadu_ps(weights + k * 8 + 192);
-    const __m256 x_1 = _mm256_broadcast_ss(input + k + 8);
-    acc_1_0 = _mm256_fmadd_ps(x_1, w_0, acc_1_0);
-    const __m256 x_2 = _mm256_broadcast_ss(input + k + 24);
-    acc_2_0 = _mm256_fmadd_ps(x_2, w_0, acc_2_0);
-    const __m256 x_3 = _mm256_broadcast_ss(input + k + 40);
-    acc_3_0 = _mm256_fmadd_ps(x_3, w_0, acc_3_0);
-    const __m256 x_4 = _mm256_broadcast_ss(input + k + 56);
-    acc_4_0 = _mm256_fmadd_ps(x_4, w_0, acc_4_0);
-    const __m256 x_5 = _mm256_broadcast_ss(input + k + 72);
-    acc_5_0 = _mm256_fmadd_ps(x_5, w_0, acc_5_0);
-    const __m256 x_6 = _mm256_broadcast_ss(input + k + 88);
-    acc_6_0 = _mm256_fmadd_ps(x_6, w_0, acc_6_0);
-    const __m256 x_7 = _mm256_broadcast_ss(input + k + 104);
-    acc_7_0 = _mm256_fmadd_ps(x_7, w_0, acc_7_0);
-  }
-  for (ptrdiff_t k_1 = 0; k_1 < 8; k_1++) {
-    const __m256 w_0_1 = _mm256_loadu_ps(weights + k_1 * 8 + 256);
-    const __m256 x_0 = _mm256_broadcast_ss(input + k_1);
-    acc_0_0 = _mm256_fmadd_ps(x_0, w_0_1, acc_0_0);
-    const __m256 x_1_1 = _mm256_broadcast_ss(input + k_1 + 16);
-    acc_1_0 = _mm256_fmadd_ps(x_1_1, w_0_1, acc_1_0);
-    const __m256 x_2_1 = _mm256_broadcast_ss(input + k_1 + 32);
-    acc_2_0 = _mm256_fmadd_ps(x_2_1, w_0_1, acc_2_0);
-    const __m256 x_3_1 = _mm256_broadcast_ss(input + k_1 + 48);
-    acc_3_0 = _mm256_fmadd_ps(x_3_1, w_0_1, acc_3_0);
-    const __m256 x_4_1 = _mm256_broadcast_ss(input + k_1 + 64);
-    acc_4_0 = _mm256_fmadd_ps(x_4_1, w_0_1, acc_4_0);
-    const __m256 x_5_1 = _mm256_broadcast_ss(input + k_1 + 80);
-    acc_5_0 = _mm256_fmadd_ps(x_5_1, w_0_1, acc_5_0);
-    const __m256 x_6_1 = _mm256_broadcast_ss(input + k_1 + 96);
-    acc_6_0 = _mm256_fmadd_ps(x_6_1, w_0_1, acc_6_0);
-    const __m256 x_7_1 = _mm256_broadcast_ss(input + k_1 + 112);
-    acc_7_0 = _mm256_fmadd_ps(x_7_1, w_0_1, acc_7_0);
-  }
-  for (ptrdiff_t k_2 = 0; k_2 < 8; k_2++) {
-    const __m256 w_0_2 = _mm256_loadu_ps(weights + k_2 * 8 + 320);
-    const __m256 x_0_1 = _mm256_broadcast_ss(input + k_2 + 8);
-    acc_0_0 = _mm256_fmadd_ps(x_0_1, w_0_2, acc_0_0);
-    const __m256 x_1_2 = _mm256_broadcast_ss(input + k_2 + 24);
-    acc_1_0 = _mm256_fmadd_ps(x_1_2, w_0_2, acc_1_0);
-    const __m256 x_2_2 = _mm256_broadcast_ss(input + k_2 + 40);
-    acc_2_0 = _mm256_fmadd_ps(x_2_2, w_0_2, acc_2_0);
-    const __m256 x_3_2 = _mm256_broadcast_ss(input + k_2 + 56);
-    acc_3_0 = _mm256_fmadd_ps(x_3_2, w_0_2, acc_3_0);
-    const __m256 x_4_2 = _mm256_broadcast_ss(input + k_2 + 72);
-    acc_4_0 = _mm256_fmadd_ps(x_4_2, w_0_2, acc_4_0);
-    const __m256 x_5_2 = _mm256_broadcast_ss(input + k_2 + 88);
-    acc_5_0 = _mm256_fmadd_ps(x_5_2, w_0_2, acc_5_0);
-    const __m256 x_6_2 = _mm256_broadcast_ss(input + k_2 + 104);
-    acc_6_0 = _mm256_fmadd_ps(x_6_2, w_0_2, acc_6_0);
-    const __m256 x_7_2 = _mm256_broadcast_ss(input + k_2 + 120);
-    acc_7_0 = _mm256_fmadd_ps(x_7_2, w_0_2, acc_7_0);
-  }
-  for (ptrdiff_t k_3 = 0; k_3 < 8; k_3++) {
-    const __m256 w_0_3 = _mm256_loadu_ps(weights + k_3 * 8 + 384);
-    const __m256 x_1_3 = _mm256_broadcast_ss(input + k_3 + 136);
-    acc_1_0 = _mm256_fmadd_ps(x_1_3, w_0_3, acc_1_0);
-    const __m256 x_2_3 = _mm256_broadcast_ss(input + k_3 + 152);
-    acc_2_0 = _mm256_fmadd_ps(x_2_3, w_0_3, acc_2_0);
-    const __m256 x_3_3 = _mm256_broadcast_ss(input + k_3 + 168);
-    acc_3_0 = _mm256_fmadd_ps(x_3_3, w_0_3, acc_3_0);
-    const __m256 x_4_3 = _mm256_broadcast_ss(input + k_3 + 184);
-    acc_4_0 = _mm256_fmadd_ps(x_4_3, w_0_3, acc_4_0);
-    const __m256 x_5_3 = _mm256_broadcast_ss(input + k_3 + 200);
-    acc_5_0 = _mm256_fmadd_ps(x_5_3, w_0_3, acc_5_0);
-    const __m256 x_6_3 = _mm256_broadcast_ss(input + k_3 + 216);
-    acc_6_0 = _mm256_fmadd_ps(x_6_3, w_0_3, acc_6_0);
-    const __m256 x_7_3 = _mm256_broadcast_ss(input + k_3 + 232);
-    acc_7_0 = _mm256_fmadd_ps(x_7_3, w_0_3, acc_7_0);
-  }
-  for (ptrdiff_t k_4 = 0; k_4 < 8; k_4++) {
-    const __m256 w_0_4 = _mm256_loadu_ps(weights + k_4 * 8 + 448);
-    const __m256 x_0_2 = _mm256_broadcast_ss(input + k_4 + 128);
-    acc_0_0 = _mm256_fmadd_ps(x_0_2, w_0_4, acc_0_0);
-    const __m256 x_1_4 = _mm256_broadcast_ss(input + k_4 + 144);
-    acc_1_0 = _mm256_fmadd_ps(x_1_4, w_0_4, acc_1_0);
-    const __m256 x_2_4 = _mm256_broadcast_ss(input + k_4 + 160);
-    acc_2_0 = _mm256_fmadd_ps(x_2_4, w_0_4, acc_2_0);
-    const __m256 x_3_4 = _mm256_broadcast_ss(input + k_4 + 176);
-    acc_3_0 = _mm256_fmadd_ps(x_3_4, w_0_4, acc_3_0);
-    const __m256 x_4_4 = _mm256_broadcast_ss(input + k_4 + 192);
-    acc_4_0 = _mm256_fmadd_ps(x_4_4, w_0_4, acc_4_0);
-    const __m256 x_5_4 = _mm256_broadcast_ss(input + k_4 + 208);
-    acc_5_0 = _mm256_fmadd_ps(x_5_4, w_0_4, acc_5_0);
-    const __m256 x_6_4 = _mm256_broadcast_ss(input + k_4 + 224);
-    acc_6_0 = _mm256_fmadd_ps(x_6_4, w_0_4, acc_6_0);
-    const __m256 x_7_4 = _mm256_broadcast_ss(input + k_4 + 240);
-    acc_7_0 = _mm256_fmadd_ps(x_7_4, w_0_4, acc_7_0);
-  }
-  for (ptrdiff_t k_5 = 0; k_5 < 8; k_5++) {
-    const __m256 w_0_5 = _mm256_loadu_ps(weights + k_5 * 8 + 512);
-    const __m256 x_0_3 = _mm256_broadcast_ss(input + k_5 + 136);
-    acc_0_0 = _mm256_fmadd_ps(x_0_3, w_0_5, acc_0_0);
-    const __m256 x_1_5 = _mm256_broadcast_ss(input + k_5 + 152);
-    acc_1_0 = _mm256_fmadd_ps(x_1_5, w_0_5, acc_1_0);
-    const __m256 x_2_5 = _mm256_broadcast_ss(input + k_5 + 168);
-    acc_2_0 = _mm256_fmadd_ps(x_2_5, w_0_5, acc_2_0);
-    const __m256 x_3_5 = _mm256_broadcast_ss(input + k_5 + 184);
-    acc_3_0 = _mm256_fmadd_ps(x_3_5, w_0_5, acc_3_0);
-    const __m256 x_4_5 = _mm256_broadcast_ss(input + k_5 + 200);
-    acc_4_0 = _mm256_fmadd_ps(x_4_5, w_0_5, acc_4_0);
-    const __m256 x_5_5 = _mm256_broadcast_ss(input + k_5 + 216);
-    acc_5_0 = _mm256_fmadd_ps(x_5_5, w_0_5, acc_5_0);
-    const __m256 x_6_5 = _mm256_broadcast_ss(input + k_5 + 232);
-    acc_6_0 = _mm256_fmadd_ps(x_6_5, w_0_5, acc_6_0);
-    const __m256 x_7_5 = _mm256_broadcast_ss(input + k_5 + 248);
-    acc_7_0 = _mm256_fmadd_ps(x_7_5, w_0_5, acc_7_0);
-  }
-  _mm256_storeu_ps(output, _mm256_max_ps(_mm256_setzero_ps(), acc_0_0));
-  _mm256_storeu_ps(output + 8, _mm256_max_ps(_mm256_setzero_ps(), acc_1_0));
-  _mm256_storeu_ps(output + 16, _mm256_max_ps(_mm256_setzero_ps(), acc_2_0));
-  _mm256_storeu_ps(output + 24, _mm256_max_ps(_mm256_setzero_ps(), acc_3_0));
-  _mm256_storeu_ps(output + 32, _mm256_max_ps(_mm256_setzero_ps(), acc_4_0));
-  _mm256_storeu_ps(output + 40, _mm256_max_ps(_mm256_setzero_ps(), acc_5_0));
-  _mm256_storeu_ps(output + 48, _mm256_max_ps(_mm256_setzero_ps(), acc_6_0));
-  _mm256_storeu_ps(output + 56, _mm256_max_ps(_mm256_setzero_ps(), acc_7_0));
-  for (ptrdiff_t y = 1; y < 6; y++) {
-    __m256 acc_0_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_1_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_2_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_3_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_4_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_5_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_6_0_1 = _mm256_loadu_ps(bias);
-    __m256 acc_7_0_1 = _mm256_loadu_ps(bias);
-    for (ptrdiff_t k_6 = 0; k_6 < 8; k_6++) {
-      const __m256 w_0_6 = _mm256_loadu_ps(weights + k_6 * 8);
-      const __m256 x_1_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 120));
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_6, w_0_6, acc_1_0_1);
-      const __m256 x_2_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 104));
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_6, w_0_6, acc_2_0_1);
-      const __m256 x_3_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 88));
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_6, w_0_6, acc_3_0_1);
-      const __m256 x_4_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 72));
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_6, w_0_6, acc_4_0_1);
-      const __m256 x_5_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 56));
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_6, w_0_6, acc_5_0_1);
-      const __m256 x_6_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 40));
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_6, w_0_6, acc_6_0_1);
-      const __m256 x_7_6 = _mm256_broadcast_ss(input + (y * 256 + k_6 - 24));
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_6, w_0_6, acc_7_0_1);
+  for (ptrdiff_t y = 0; y < 6; y++) {
+    __m256 acc_0_0 = _mm256_loadu_ps(bias);
+    __m256 acc_1_0 = _mm256_loadu_ps(bias);
+    __m256 acc_2_0 = _mm256_loadu_ps(bias);
+    __m256 acc_3_0 = _mm256_loadu_ps(bias);
+    __m256 acc_4_0 = _mm256_loadu_ps(bias);
+    __m256 acc_5_0 = _mm256_loadu_ps(bias);
+    __m256 acc_6_0 = _mm256_loadu_ps(bias);
+    __m256 acc_7_0 = _mm256_loadu_ps(bias);
+    for (ptrdiff_t kernel_row = 0; kernel_row < 3; kernel_row++) {
+      if (y * 2 + kernel_row - 1 >= 0) {
+        for (ptrdiff_t k = 0; k < 8; k++) {
+          const __m256 w_0 = _mm256_loadu_ps(weights + kernel_row * 192 + k * 8);
+          const __m256 x_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 120));
+          acc_1_0 = _mm256_fmadd_ps(x_1, w_0, acc_1_0);
+          const __m256 x_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 104));
+          acc_2_0 = _mm256_fmadd_ps(x_2, w_0, acc_2_0);
+          const __m256 x_3 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 88));
+          acc_3_0 = _mm256_fmadd_ps(x_3, w_0, acc_3_0);
+          const __m256 x_4 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 72));
+          acc_4_0 = _mm256_fmadd_ps(x_4, w_0, acc_4_0);
+          const __m256 x_5 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 56));
+          acc_5_0 = _mm256_fmadd_ps(x_5, w_0, acc_5_0);
+          const __m256 x_6 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 40));
+          acc_6_0 = _mm256_fmadd_ps(x_6, w_0, acc_6_0);
+          const __m256 x_7 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k - 24));
+          acc_7_0 = _mm256_fmadd_ps(x_7, w_0, acc_7_0);
+        }
+        for (ptrdiff_t k_1 = 0; k_1 < 8; k_1++) {
+          const __m256 w_0_1 = _mm256_loadu_ps(weights + kernel_row * 192 + k_1 * 8 + 64);
+          const __m256 x_0 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 128));
+          acc_0_0 = _mm256_fmadd_ps(x_0, w_0_1, acc_0_0);
+          const __m256 x_1_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 -
+              112));
+          acc_1_0 = _mm256_fmadd_ps(x_1_1, w_0_1, acc_1_0);
+          const __m256 x_2_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 96));
+          acc_2_0 = _mm256_fmadd_ps(x_2_1, w_0_1, acc_2_0);
+          const __m256 x_3_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 80));
+          acc_3_0 = _mm256_fmadd_ps(x_3_1, w_0_1, acc_3_0);
+          const __m256 x_4_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 64));
+          acc_4_0 = _mm256_fmadd_ps(x_4_1, w_0_1, acc_4_0);
+          const __m256 x_5_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 48));
+          acc_5_0 = _mm256_fmadd_ps(x_5_1, w_0_1, acc_5_0);
+          const __m256 x_6_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 32));
+          acc_6_0 = _mm256_fmadd_ps(x_6_1, w_0_1, acc_6_0);
+          const __m256 x_7_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_1 - 16));
+          acc_7_0 = _mm256_fmadd_ps(x_7_1, w_0_1, acc_7_0);
+        }
+        for (ptrdiff_t k_2 = 0; k_2 < 8; k_2++) {
+          const __m256 w_0_2 = _mm256_loadu_ps(weights + kernel_row * 192 + k_2 * 8 + 128);
+          const __m256 x_0_1 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 -
+              120));
+          acc_0_0 = _mm256_fmadd_ps(x_0_1, w_0_2, acc_0_0);
+          const __m256 x_1_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 -
+              104));
+          acc_1_0 = _mm256_fmadd_ps(x_1_2, w_0_2, acc_1_0);
+          const __m256 x_2_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 88));
+          acc_2_0 = _mm256_fmadd_ps(x_2_2, w_0_2, acc_2_0);
+          const __m256 x_3_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 72));
+          acc_3_0 = _mm256_fmadd_ps(x_3_2, w_0_2, acc_3_0);
+          const __m256 x_4_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 56));
+          acc_4_0 = _mm256_fmadd_ps(x_4_2, w_0_2, acc_4_0);
+          const __m256 x_5_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 40));
+          acc_5_0 = _mm256_fmadd_ps(x_5_2, w_0_2, acc_5_0);
+          const __m256 x_6_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 24));
+          acc_6_0 = _mm256_fmadd_ps(x_6_2, w_0_2, acc_6_0);
+          const __m256 x_7_2 = _mm256_broadcast_ss(input + (y * 256 + kernel_row * 128 + k_2 - 8));
+          acc_7_0 = _mm256_fmadd_ps(x_7_2, w_0_2, acc_7_0);
+        }
+      }
     }
-    for (ptrdiff_t k_7 = 0; k_7 < 8; k_7++) {
-      const __m256 w_0_7 = _mm256_loadu_ps(weights + k_7 * 8 + 64);
-      const __m256 x_0_4 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 128));
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_4, w_0_7, acc_0_0_1);
-      const __m256 x_1_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 112));
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_7, w_0_7, acc_1_0_1);
-      const __m256 x_2_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 96));
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_7, w_0_7, acc_2_0_1);
-      const __m256 x_3_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 80));
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_7, w_0_7, acc_3_0_1);
-      const __m256 x_4_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 64));
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_7, w_0_7, acc_4_0_1);
-      const __m256 x_5_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 48));
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_7, w_0_7, acc_5_0_1);
-      const __m256 x_6_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 32));
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_7, w_0_7, acc_6_0_1);
-      const __m256 x_7_7 = _mm256_broadcast_ss(input + (y * 256 + k_7 - 16));
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_7, w_0_7, acc_7_0_1);
-    }
-    for (ptrdiff_t k_8 = 0; k_8 < 8; k_8++) {
-      const __m256 w_0_8 = _mm256_loadu_ps(weights + k_8 * 8 + 128);
-      const __m256 x_0_5 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 120));
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_5, w_0_8, acc_0_0_1);
-      const __m256 x_1_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 104));
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_8, w_0_8, acc_1_0_1);
-      const __m256 x_2_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 88));
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_8, w_0_8, acc_2_0_1);
-      const __m256 x_3_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 72));
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_8, w_0_8, acc_3_0_1);
-      const __m256 x_4_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 56));
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_8, w_0_8, acc_4_0_1);
-      const __m256 x_5_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 40));
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_8, w_0_8, acc_5_0_1);
-      const __m256 x_6_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 24));
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_8, w_0_8, acc_6_0_1);
-      const __m256 x_7_8 = _mm256_broadcast_ss(input + (y * 256 + k_8 - 8));
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_8, w_0_8, acc_7_0_1);
-    }
-    for (ptrdiff_t k_9 = 0; k_9 < 8; k_9++) {
-      const __m256 w_0_9 = _mm256_loadu_ps(weights + k_9 * 8 + 192);
-      const __m256 x_1_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 8);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_9, w_0_9, acc_1_0_1);
-      const __m256 x_2_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 24);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_9, w_0_9, acc_2_0_1);
-      const __m256 x_3_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 40);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_9, w_0_9, acc_3_0_1);
-      const __m256 x_4_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 56);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_9, w_0_9, acc_4_0_1);
-      const __m256 x_5_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 72);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_9, w_0_9, acc_5_0_1);
-      const __m256 x_6_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 88);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_9, w_0_9, acc_6_0_1);
-      const __m256 x_7_9 = _mm256_broadcast_ss(input + y * 256 + k_9 + 104);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_9, w_0_9, acc_7_0_1);
-    }
-    for (ptrdiff_t k_10 = 0; k_10 < 8; k_10++) {
-      const __m256 w_0_10 = _mm256_loadu_ps(weights + k_10 * 8 + 256);
-      const __m256 x_0_6 = _mm256_broadcast_ss(input + y * 256 + k_10);
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_6, w_0_10, acc_0_0_1);
-      const __m256 x_1_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 16);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_10, w_0_10, acc_1_0_1);
-      const __m256 x_2_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 32);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_10, w_0_10, acc_2_0_1);
-      const __m256 x_3_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 48);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_10, w_0_10, acc_3_0_1);
-      const __m256 x_4_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 64);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_10, w_0_10, acc_4_0_1);
-      const __m256 x_5_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 80);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_10, w_0_10, acc_5_0_1);
-      const __m256 x_6_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 96);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_10, w_0_10, acc_6_0_1);
-      const __m256 x_7_10 = _mm256_broadcast_ss(input + y * 256 + k_10 + 112);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_10, w_0_10, acc_7_0_1);
-    }
-    for (ptrdiff_t k_11 = 0; k_11 < 8; k_11++) {
-      const __m256 w_0_11 = _mm256_loadu_ps(weights + k_11 * 8 + 320);
-      const __m256 x_0_7 = _mm256_broadcast_ss(input + y * 256 + k_11 + 8);
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_7, w_0_11, acc_0_0_1);
-      const __m256 x_1_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 24);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_11, w_0_11, acc_1_0_1);
-      const __m256 x_2_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 40);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_11, w_0_11, acc_2_0_1);
-      const __m256 x_3_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 56);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_11, w_0_11, acc_3_0_1);
-      const __m256 x_4_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 72);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_11, w_0_11, acc_4_0_1);
-      const __m256 x_5_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 88);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_11, w_0_11, acc_5_0_1);
-      const __m256 x_6_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 104);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_11, w_0_11, acc_6_0_1);
-      const __m256 x_7_11 = _mm256_broadcast_ss(input + y * 256 + k_11 + 120);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_11, w_0_11, acc_7_0_1);
-    }
-    for (ptrdiff_t k_12 = 0; k_12 < 8; k_12++) {
-      const __m256 w_0_12 = _mm256_loadu_ps(weights + k_12 * 8 + 384);
-      const __m256 x_1_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 136);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_12, w_0_12, acc_1_0_1);
-      const __m256 x_2_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 152);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_12, w_0_12, acc_2_0_1);
-      const __m256 x_3_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 168);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_12, w_0_12, acc_3_0_1);
-      const __m256 x_4_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 184);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_12, w_0_12, acc_4_0_1);
-      const __m256 x_5_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 200);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_12, w_0_12, acc_5_0_1);
-      const __m256 x_6_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 216);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_12, w_0_12, acc_6_0_1);
-      const __m256 x_7_12 = _mm256_broadcast_ss(input + y * 256 + k_12 + 232);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_12, w_0_12, acc_7_0_1);
-    }
-    for (ptrdiff_t k_13 = 0; k_13 < 8; k_13++) {
-      const __m256 w_0_13 = _mm256_loadu_ps(weights + k_13 * 8 + 448);
-      const __m256 x_0_8 = _mm256_broadcast_ss(input + y * 256 + k_13 + 128);
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_8, w_0_13, acc_0_0_1);
-      const __m256 x_1_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 144);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_13, w_0_13, acc_1_0_1);
-      const __m256 x_2_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 160);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_13, w_0_13, acc_2_0_1);
-      const __m256 x_3_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 176);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_13, w_0_13, acc_3_0_1);
-      const __m256 x_4_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 192);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_13, w_0_13, acc_4_0_1);
-      const __m256 x_5_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 208);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_13, w_0_13, acc_5_0_1);
-      const __m256 x_6_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 224);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_13, w_0_13, acc_6_0_1);
-      const __m256 x_7_13 = _mm256_broadcast_ss(input + y * 256 + k_13 + 240);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_13, w_0_13, acc_7_0_1);
-    }
-    for (ptrdiff_t k_14 = 0; k_14 < 8; k_14++) {
-      const __m256 w_0_14 = _mm256_loadu_ps(weights + k_14 * 8 + 512);
-      const __m256 x_0_9 = _mm256_broadcast_ss(input + y * 256 + k_14 + 136);
-      acc_0_0_1 = _mm256_fmadd_ps(x_0_9, w_0_14, acc_0_0_1);
-      const __m256 x_1_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 152);
-      acc_1_0_1 = _mm256_fmadd_ps(x_1_14, w_0_14, acc_1_0_1);
-      const __m256 x_2_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 168);
-      acc_2_0_1 = _mm256_fmadd_ps(x_2_14, w_0_14, acc_2_0_1);
-      const __m256 x_3_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 184);
-      acc_3_0_1 = _mm256_fmadd_ps(x_3_14, w_0_14, acc_3_0_1);
-      const __m256 x_4_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 200);
-      acc_4_0_1 = _mm256_fmadd_ps(x_4_14, w_0_14, acc_4_0_1);
-      const __m256 x_5_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 216);
-      acc_5_0_1 = _mm256_fmadd_ps(x_5_14, w_0_14, acc_5_0_1);
-      const __m256 x_6_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 232);
-      acc_6_0_1 = _mm256_fmadd_ps(x_6_14, w_0_14, acc_6_0_1);
-      const __m256 x_7_14 = _mm256_broadcast_ss(input + y * 256 + k_14 + 248);
-      acc_7_0_1 = _mm256_fmadd_ps(x_7_14, w_0_14, acc_7_0_1);
-    }
-    _mm256_storeu_ps(output + y * 64, _mm256_max_ps(_mm256_setzero_ps(), acc_0_0_1));
-    _mm256_storeu_ps(output + y * 64 + 8, _mm256_max_ps(_mm256_setzero_ps(), acc_1_0_1));
-    _mm256_storeu_ps(output + y * 64 + 16, _mm256_max_ps(_mm256_setzero_ps(), acc_2_0_1));
-    _mm256_storeu_ps(output + y * 64 + 24, _mm256_max_ps(_mm256_setzero_ps(), acc_3_0_1));
-    _mm256_storeu_ps(output + y * 64 + 32, _mm256_max_ps(_mm256_setzero_ps(), acc_4_0_1));
-    _mm256_storeu_ps(output + y * 64 + 40, _mm256_max_ps(_mm256_setzero_ps(), acc_5_0_1));
-    _mm256_storeu_ps(output + y * 64 + 48, _mm256_max_ps(_mm256_setzero_ps(), acc_6_0_1));
-    _mm256_storeu_ps(output + y * 64 + 56, _mm256_max_ps(_mm256_setzero_ps(), acc_7_0_1));
+    _mm256_storeu_ps(output + y * 64, _mm256_max_ps(_mm256_setzero_ps(), acc_0_0));
+    _mm256_storeu_ps(output + y * 64 + 8, _mm256_max_ps(_mm256_setzero_ps(), acc_1_0));
+    _mm256_storeu_ps(output + y * 64 + 16, _mm256_max_ps(_mm256_setzero_ps(), acc_2_0));
+    _mm256_storeu_ps(output + y * 64 + 24, _mm256_max_ps(_mm256_setzero_ps(), acc_3_0));
+    _mm256_storeu_ps(output + y * 64 + 32, _mm256_max_ps(_mm256_setzero_ps(), acc_4_0));
+    _mm256_storeu_ps(output + y * 64 + 40, _mm256_max_ps(_mm256_setzero_ps(), acc_5_0));
+    _mm256_storeu_ps(output + y * 64 + 48, _mm256_max_ps(_mm256_setzero_ps(), acc_6_0));
+    _mm256_storeu_ps(output + y * 64 + 56, _mm256_max_ps(_mm256_setzero_ps(), acc_7_0));
   }
 }
 

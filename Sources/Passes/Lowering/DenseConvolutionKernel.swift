@@ -65,36 +65,56 @@ struct DenseConvolutionKernel {
       name + "_h\(outputHeight)", parameters(inputs: inputs, pixels: outputHeight * outputWidth)
     ) { builder in
       panels.loop(&builder, careful: !epilogue.keepsZero) { builder, group, channel, live in
-        for segment in rows.reachSegments(outputs: outputHeight, inputs: inputHeight) {
-          let low = LoopIndex.constant(segment.rows.lowerBound)
-          builder.loop("y", low, .constant(segment.rows.upperBound)) { builder, y in
-            let first = y * rows.stride + .constant(-rows.padding)
-            writeRow(&builder, group, channel: channel, live: live, taps: segment.taps, outputRow: y) { tap in
-              ("input", (first + .constant(tap * rows.dilation)) * rowStep)
+        if unrollsTaps {
+          for segment in rows.reachSegments(outputs: outputHeight, inputs: inputHeight) {
+            let low = LoopIndex.constant(segment.rows.lowerBound)
+            builder.loop("y", low, .constant(segment.rows.upperBound)) { builder, y in
+              writeRow(&builder, group, channel: channel, live: live, taps: segment.taps, outputRow: y)
             }
+          }
+        } else {
+          builder.loop("y", 0, .constant(outputHeight)) { builder, y in
+            writeRow(&builder, group, channel: channel, live: live, taps: nil, outputRow: y)
           }
         }
       }
     }
   }
 
+  /// Whether every tap of every border is written out: what a few inputs want, whose reductions are short, and what a bias
+  /// by border needs. Otherwise kernel rows and columns are loops, and rows outside the image are skipped as they come.
+  private var unrollsTaps: Bool { depth <= 32 || biasClasses != nil }
+
   /// One output row of one panel.
-  /// - Parameter rowStart: the buffer and offset of the input row that a tap reads.
+  /// - Parameter taps: The kernel rows that lie inside the image; nil where a loop finds out.
   private func writeRow(
     _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
-    taps: Range<Int>, outputRow: LoopIndex, rowStart: (Int) -> (String, LoopIndex)
+    taps: Range<Int>?, outputRow: LoopIndex
   ) {
     let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
     for shape in tiles.groups {
       builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
         let column = tile * shape.pixels + .constant(shape.first)
         let bias = { (pixel: Int) -> Int in
-          biasClasses?.index(taps: taps, columns: shape.taps(of: pixel, kernel: columns.kernel)) ?? 0
+          guard let biasClasses, let taps else { return 0 }
+          return biasClasses.index(taps: taps, columns: shape.taps(of: pixel, kernel: columns.kernel))
         }
         let product = ProductTile(
           &builder, pixels: shape.pixels, vectors: group.vectors, lanes: panels.lanes, bias: "bias",
           biasIndex: { channel + .constant(bias($0) * panels.paddedChannels) })
-        writeTaps(&builder, product, shape, taps: taps, column: column, channel: channel, rowStart: rowStart)
+        if let taps {
+          for row in taps {
+            writeKernelRow(
+              &builder, product, shape, row: .constant(row), outputRow: outputRow, column: column, channel: channel)
+          }
+        } else {
+          builder.loop("kernel_row", 0, .constant(rows.kernel)) { builder, row in
+            inside(&builder, row: row, outputRow: outputRow) { builder in
+              writeKernelRow(
+                &builder, product, shape, row: row, outputRow: outputRow, column: column, channel: channel)
+            }
+          }
+        }
         product.finish(
           &builder, epilogue: epilogue, output: "output",
           place: { (outputRow * outputWidth + column) * outputStride + .constant($0 * outputStride) + channel },
@@ -103,28 +123,55 @@ struct DenseConvolutionKernel {
     }
   }
 
-  private func writeTaps(
-    _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, taps: Range<Int>,
-    column: LoopIndex, channel: LoopIndex, rowStart: (Int) -> (String, LoopIndex)
+  /// The input row that a kernel row reads; outside the image it would read a zero.
+  private func inputRow(_ row: LoopIndex, of outputRow: LoopIndex) -> LoopIndex {
+    outputRow * rows.stride + .constant(-rows.padding) + row * rows.dilation
+  }
+
+  /// `body` for the kernel rows that lie inside the image.
+  private func inside(
+    _ builder: inout LoopBuilder, row: LoopIndex, outputRow: LoopIndex, _ body: (inout LoopBuilder) -> Void
   ) {
-    for row in taps {
-      let (buffer, start) = rowStart(row)
+    let position = inputRow(row, of: outputRow)
+    var guards: [LoopComparison] = []
+    if rows.padding > 0 { guards.append(LoopComparison(position, .greaterOrEqual, 0)) }
+    if rows.input(of: outputHeight - 1, tap: rows.kernel - 1) >= inputHeight {
+      guards.append(LoopComparison(position, .less, .constant(inputHeight)))
+    }
+    if guards.isEmpty { return body(&builder) }
+    builder.ifIndex(guards, body)
+  }
+
+  /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.
+  private func writeKernelRow(
+    _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, row: LoopIndex,
+    outputRow: LoopIndex, column: LoopIndex, channel: LoopIndex
+  ) {
+    let start = inputRow(row, of: outputRow) * rowStep
+    let pixelStep: Int
+    let channelStep: Int
+    switch input {
+    case .channelsLast(let stride): (pixelStep, channelStep) = (stride, 1)
+    case .rowMajor(let stride): (pixelStep, channelStep) = (1, stride)
+    }
+    func writeTap(_ builder: inout LoopBuilder, _ tap: LoopIndex, pixels: [Int]) {
+      let first = column * columns.stride + .constant(-columns.padding) + tap * columns.dilation
+      let step = (row * columns.kernel + tap) * inputChannels
+      tile.accumulate(
+        &builder, depth: inputChannels,
+        inputs: pixels.map { pixel in
+          (pixel, "input", start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
+        },
+        inputStride: channelStep, weights: "weights",
+        weightBase: channel * depth + step * (tile.vectors * tile.lanes))
+    }
+    if !unrollsTaps, shape.reach.allSatisfy({ $0.count == shape.pixels }) {
+      builder.loop("kernel_column", 0, .constant(columns.kernel)) { builder, tap in
+        writeTap(&builder, tap, pixels: Array(0..<shape.pixels))
+      }
+    } else {
       for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
-        let first = column * columns.stride + .constant(tap * columns.dilation - columns.padding)
-        let step = (row * columns.kernel + tap) * inputChannels
-        let pixelStep: Int
-        let channelStep: Int
-        switch input {
-        case .channelsLast(let stride): (pixelStep, channelStep) = (stride, 1)
-        case .rowMajor(let stride): (pixelStep, channelStep) = (1, stride)
-        }
-        tile.accumulate(
-          &builder, depth: inputChannels,
-          inputs: shape.reach[tap].map { pixel in
-            (pixel, buffer, start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
-          },
-          inputStride: channelStep, weights: "weights",
-          weightBase: channel * depth + .constant(step * tile.vectors * tile.lanes))
+        writeTap(&builder, .constant(tap), pixels: shape.reach[tap])
       }
     }
   }
