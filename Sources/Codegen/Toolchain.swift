@@ -47,7 +47,7 @@ public struct Toolchain: Sendable {
     ["-std=\(target.standard)", "-O3"] + codeFlags(for: target)
   }
 
-  /// Runs a program to its end. Throws a `Diagnostic` if it cannot be started.
+  /// Runs a program to its end; cancelling the task ends it. Throws a `Diagnostic` if it cannot be started.
   public static func run(
     _ program: String, _ arguments: [String], in directory: String? = nil, seconds: Double = 600
   ) async throws -> Output {
@@ -55,10 +55,14 @@ public struct Toolchain: Sendable {
     // More programs than processors only slow each other down, and the time limit would count the waiting.
     await ProcessSlots.shared.take()
     defer { Task { await ProcessSlots.shared.give() } }
-    let work = Task {
+    // Compilers start programs of their own: the group ends together.
+    var platform = PlatformOptions()
+    platform.processGroupID = 0
+    platform.teardownSequence = [.gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(500))]
+    let work = Task { [platform] in
       try await Subprocess.run(
-        executable, arguments: Arguments(arguments), workingDirectory: directory.map { FilePath($0) }, input: .none,
-        output: .string(limit: 8 << 20), error: .string(limit: 8 << 20))
+        executable, arguments: Arguments(arguments), workingDirectory: directory.map { FilePath($0) },
+        platformOptions: platform, input: .none, output: .string(limit: 8 << 20), error: .string(limit: 8 << 20))
     }
     let expired = Flag()
     let watch = Task {
@@ -68,7 +72,11 @@ public struct Toolchain: Sendable {
     }
     defer { watch.cancel() }
     do {
-      let result = try await work.value
+      let result = try await withTaskCancellationHandler {
+        try await work.value
+      } onCancel: {
+        work.cancel()
+      }
       var output = Output(
         exitCode: nil, signal: nil, standardOutput: result.standardOutput,
         standardError: result.standardError, timedOut: expired.isRaised)
@@ -81,6 +89,7 @@ public struct Toolchain: Sendable {
       if expired.isRaised {
         return Output(exitCode: nil, signal: nil, standardOutput: "", standardError: "", timedOut: true)
       }
+      try Task.checkCancellation()
       throw Diagnostic("cannot run \(program): \(Toolchain.isMissing(program) ? "it was not found" : "\(error)")")
     }
   }

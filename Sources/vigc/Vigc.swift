@@ -22,26 +22,40 @@ struct Vigc: AsyncParsableCommand {
 enum Main {
   static func main() async {
     InternalError.announceTraps()
-    do {
-      // An option whose value may be left out. ArgumentParser's own (`defaultAsFlag`, 1.8.2) drops an attached value
-      // when another option follows.
-      let words = CommandLine.arguments.dropFirst().map { $0 == "--checks" ? "--checks=sample" : $0 }
-      var command = try Vigc.parseAsRoot(words)
-      if var asynchronous = command as? any AsyncParsableCommand {
-        try await asynchronous.run()
-      } else {
-        try command.run()
+    await Interruption.cancelling { interruption in
+      do {
+        try await perform()
+      } catch {
+        // What an interrupted compiler says is no mistake of anyone's.
+        if !interruption.hasHappened { end(with: error) }
       }
-    } catch let list as DiagnosticList {
+    }
+  }
+
+  private static func perform() async throws {
+    // An option whose value may be left out. ArgumentParser's own (`defaultAsFlag`, 1.8.2) drops an attached value
+    // when another option follows.
+    let words = CommandLine.arguments.dropFirst().map { $0 == "--checks" ? "--checks=sample" : $0 }
+    var command = try Vigc.parseAsRoot(words)
+    if var asynchronous = command as? any AsyncParsableCommand {
+      try await asynchronous.run()
+    } else {
+      try command.run()
+    }
+  }
+
+  private static func end(with error: any Error) -> Never {
+    switch error {
+    case let list as DiagnosticList:
       for diagnostic in list.diagnostics { Console.report("error", diagnostic.description) }
       exit(1)
-    } catch let diagnostic as Diagnostic {
+    case let diagnostic as Diagnostic:
       Console.report("error", diagnostic.description)
       exit(1)
-    } catch let problem as InternalError {
+    case let problem as InternalError:
       Console.report("internal error", problem.description)
       exit(InternalError.exitStatus)
-    } catch {
+    default:
       Vigc.exit(withError: error)
     }
   }
