@@ -185,7 +185,7 @@ public struct GraphLowering {
     }
     var results: [LoopTensor] = []
     for (index, result) in node.results.enumerated() {
-      results.append(tensor(result, "result_\(index)", .write))
+      results.append(tensor(result, "result_\(index)", node.op.readsResults ? .readWrite : .write))
     }
     var failure: (any Error)?
     let function = program.function(node.op.mnemonic, parameters) { builder in

@@ -29,6 +29,7 @@ struct ImportedOperator: Sendable {
 enum ImportedOperators {
   static let all: [ImportedOperator] =
     elementwiseOperators + windowOperators + reductionOperators + shapeOperators + knownOperators
+    + resizeOperators + normOperators + samplingOperators + rearrangingOperators + attentionOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

@@ -78,13 +78,4 @@ let reductionOperators: [ImportedOperator] = [
     try call.requireOneOutput()
     return [try builder.apply(BatchNorm(epsilon: epsilon), (0..<5).map { try call.input($0) })]
   },
-  ImportedOperator("LayerNormalization", "its mean and deviation as outputs") { builder, call in
-    call.attributes.ignore("stash_type")
-    let epsilon = try call.attributes.float("epsilon") ?? Double(Float(1e-5))
-    try call.requireOneOutput()
-    let rank = try builder.type(of: call.input(0)).rank
-    let axis = try call.axis(call.attributes.integer("axis") ?? -1, rank: rank)
-    let operands = try (0..<(call.has(2) ? 3 : 2)).map { try call.input($0) }
-    return [try builder.apply(LayerNorm(axes: Array(axis..<rank), epsilon: epsilon), operands)]
-  },
 ]
