@@ -11,9 +11,13 @@ public enum Pipeline {
     [
       FoldConstants(),  // first, so that every later fold sees plain constants
       Canonicalize(),  // before what looks for one form of a thing
-      RaiseGelu(),  // before products, whose epilogues know the op and not its parts
+      RaiseSilu(),  // before products, whose epilogues know the op and not its parts
+      RaiseGelu(),  // like it
       RaiseRoll(),  // before neighbourhoods, which are made of rolls
       RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
+      RaiseNearest(),  // for the same
+      RaiseInterleave(),  // behind neighbourhoods, whose rows it makes images of
+      RaiseImage(),  // after it: what convolutions read are images then
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
       FoldScale(),  // before the heads, for scales inside them
       FoldIdentity(),  // after both, which change a convolution before its input is added to it

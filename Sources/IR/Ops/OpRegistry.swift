@@ -17,6 +17,9 @@ public enum OpRegistry {
     Erf.self,
     Exp.self,
     Fuse.self,
+    Gather.self,
+    GatherElements.self,
+    GatherND.self,
     Gelu.self,
     GlobalAveragePool.self,
     HardSigmoid.self,
@@ -48,6 +51,7 @@ public enum OpRegistry {
     Sqrt.self,
     Subtract.self,
     Tanh.self,
+    TopK.self,
     Transpose.self,
   ]
 
