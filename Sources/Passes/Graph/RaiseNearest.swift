@@ -96,8 +96,10 @@ private struct UnitFeatures: Equatable {
   func isSquares(_ candidate: ValueID, pixelsAt axis: Int, _ rewriter: GraphRewriter) -> Bool {
     guard let source = rewriter.origins(of: candidate).last, let sum = rewriter.definition(of: source),
       let reduce = sum.op as? Reduce, reduce.kind == .sum, reduce.axes.count == 1,
-      let square = rewriter.definition(of: sum.operands[0]), let root = root(of: square, rewriter),
-      let rows = rewriter.arrangement(of: root, from: value, as: arrangement)
+      let squares = rewriter.origins(of: sum.operands[0]).last, let square = rewriter.definition(of: squares),
+      let root = root(of: square, rewriter),
+      let roots = rewriter.arrangement(of: root, from: value, as: arrangement),
+      let rows = rewriter.arrangement(of: sum.operands[0], from: squares, as: roots)
     else { return false }
     let folded = reduce.axes[0] < 0 ? reduce.axes[0] + rows.axes.count : reduce.axes[0]
     guard rows.axes[folded] == [Label("c", shape[1])].filter({ $0.extent != 1 }) else { return false }
@@ -133,7 +135,10 @@ private struct Distances {
     while let (term, factor) = pending.popLast() {
       // No form of these has more terms; a sum that shares its parts could have very many.
       if terms.count + pending.count > 8 { return nil }
-      guard let node = rewriter.definition(of: term) else { return nil }
+      guard let node = rewriter.definition(of: term) else {
+        terms.append((term, factor))
+        continue
+      }
       switch node.op {
       case is Add: pending += node.operands.map { ($0, factor) }
       case is Subtract: pending += [(node.operands[0], factor), (node.operands[1], -factor)]
