@@ -104,7 +104,9 @@ struct Explanation {
     var seen: Set<String> = []
     let maxima = lowered.filter { $0.op is Maximum && $0.operands.contains(where: isRolledDifference) }.filter {
       seen.insert(module($0)).inserted
-    }.map { "\(module($0)): maxima over differences with rolls that are not the neighbours of a known graph construction" }
+    }.map {
+      "\(module($0)): maxima over differences with rolls that are not the neighbours of a known graph construction"
+    }
     let lines = choices + maxima
     if lines.isEmpty { return "" }
     return "Not recognised as a graph construction, and so run op by op\n\n" + lines.joined(separator: "\n") + "\n"

@@ -20,13 +20,15 @@ public struct GatherND: GatherOp {
     guard let tuple = indices.shape.last else { throw checker.failure(1, mustBe: "a tensor with axes") }
     guard (0..<min(data.rank, indices.rank)).contains(batchDims) else {
       throw checker.problem(
-        "batch_dims is \(batchDims); it must be less than both ranks, \(data.rank) and \(indices.rank), and not negative")
+        "batch_dims is \(batchDims); it must be less than both ranks, \(data.rank) and \(indices.rank), and not negative"
+      )
     }
     if indices.shape[..<batchDims] != data.shape[..<batchDims] {
       throw checker.failure(1, mustBe: "of the extents of data along the first \(batchDims) axes")
     }
     if tuple > data.rank - batchDims {
-      throw checker.failure(1, mustBe: "of at most \(data.rank - batchDims) along the last axis, an index an axis of data")
+      throw checker.failure(
+        1, mustBe: "of at most \(data.rank - batchDims) along the last axis, an index an axis of data")
     }
     return indices.shape.dropLast() + data.shape[(batchDims + tuple)...]
   }

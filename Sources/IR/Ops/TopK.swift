@@ -138,7 +138,8 @@ public struct TopK: Op {
         let best = builder.register("best", type, first)
         let bestPlace = builder.register("best_place", places, range: range, .constant(0, places))
         let found = builder.register("found", .mask(lanes: 1), .firstLanes(0, lanes: 1))
-        let isFirst = builder.let("is_first", .mask(lanes: 1), .compare(.less, .index(rank, places, step: 0), .constant(1, places)))
+        let isFirst = builder.let(
+          "is_first", .mask(lanes: 1), .compare(.less, .index(rank, places, step: 0), .constant(1, places)))
         builder.loop("other", 0, .constant(extent)) { builder, other in
           let value = builder.let("value", type, x.load(place(line, other)))
           let here = builder.let("here", places, .index(other, places, step: 0))

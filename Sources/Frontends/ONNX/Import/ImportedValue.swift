@@ -80,7 +80,8 @@ struct ImportBuilder {
       if let constant = constants[tensor.id] { return constant }
       let data = tensor.data
       guard data.element == .f32 || !data.element.isFloat else {
-        throw Diagnostic("'\(tensor.name)' is \(data.type), and no float but f32 takes part in what is computed at run time")
+        throw Diagnostic(
+          "'\(tensor.name)' is \(data.type), and no float but f32 takes part in what is computed at run time")
       }
       let source: Constant.Source
       if !tensor.isInitializer && data.count <= Constant.inlineLimit {

@@ -38,7 +38,9 @@ extension GatherOp {
     let positions = indices.integer
     let strides = rowMajorStrides(data.shape)
     let indexStrides = rowMajorStrides(indices.shape)
-    let checker = try OperandChecker(self, [.tensor(TensorType(data.element, data.shape)), .tensor(TensorType(indices.element, indices.shape))], ["data", "indices"])
+    let checker = try OperandChecker(
+      self, [.tensor(TensorType(data.element, data.shape)), .tensor(TensorType(indices.element, indices.shape))],
+      ["data", "indices"])
     let shape = try resultShape(
       TensorType(data.element, data.shape), TensorType(indices.element, indices.shape), checker)
     var places: [Int] = []

@@ -22,7 +22,8 @@ private func gathered(
   let type = try builder.type(of: x)
   guard let known = indices.known else { return try builder.apply(Gather(axis: axis), [x, indices]) }
   let places = try positions(known, extent: type.shape[axis])
-  let shape = try knownOrAny(type.shape[..<axis] + known.data.shape + type.shape[(axis + 1)...], isKnown: x.known != nil)
+  let shape = try knownOrAny(
+    type.shape[..<axis] + known.data.shape + type.shape[(axis + 1)...], isKnown: x.known != nil)
   if let x = x.known {
     let inner = type.shape[(axis + 1)...].reduce(1, *)
     let outer = type.shape[..<axis].reduce(1, *)
