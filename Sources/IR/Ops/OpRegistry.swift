@@ -18,6 +18,9 @@ public enum OpRegistry {
     Erf.self,
     Exp.self,
     Fuse.self,
+    Gather.self,
+    GatherElements.self,
+    GatherND.self,
     Gelu.self,
     GlobalAveragePool.self,
     GridSample.self,
@@ -53,6 +56,7 @@ public enum OpRegistry {
     Sqrt.self,
     Subtract.self,
     Tanh.self,
+    TopK.self,
     Transpose.self,
   ]
 

@@ -32,7 +32,8 @@ public struct GraphLowering {
   private init(_ graph: Graph, _ target: CompilationTarget) {
     self.graph = graph
     program = ProgramBuilder(
-      name: graph.name, target: target.target, workers: target.workers, tuning: target.tuning)
+      name: ProgramBuilder.identifier(graph.name), target: target.target, workers: target.workers, tuning: target.tuning
+    )
     var producers: [ValueID: Node] = [:]
     var aliases: [ValueID: ValueID] = [:]
     for node in graph.nodes {

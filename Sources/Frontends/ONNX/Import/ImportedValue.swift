@@ -45,6 +45,10 @@ struct ImportBuilder {
   var name = ""
   private var constants: [Int: ValueID] = [:]
   private var knownCount = 0
+  /// What was joined, where something known was: a slice may lie in one part, and is known then if that is.
+  var joins: [ValueID: (axis: Int, parts: [ImportedValue])] = [:]
+  /// What values that only repeat another repeat: operators that broadcast read that.
+  var repeated: [ValueID: ValueID] = [:]
 
   init(name: String) {
     graph = Graph(name: name)
@@ -75,12 +79,13 @@ struct ImportBuilder {
     case .known(let tensor):
       if let constant = constants[tensor.id] { return constant }
       let data = tensor.data
-      guard data.element == .f32 else {
-        throw Diagnostic("'\(tensor.name)' is \(data.type), and only f32 takes part in what is computed at run time")
+      guard data.element == .f32 || !data.element.isFloat else {
+        throw Diagnostic(
+          "'\(tensor.name)' is \(data.type), and no float but f32 takes part in what is computed at run time")
       }
       let source: Constant.Source
       if !tensor.isInitializer && data.count <= Constant.inlineLimit {
-        source = .inline(data.floats.map(Double.init))
+        source = .inline(KnownArithmetic.numbers(tensor.tensor))
       } else {
         var name = tensor.name.isEmpty ? "constant" : tensor.name
         var suffix = 1
@@ -96,6 +101,46 @@ struct ImportBuilder {
       constants[tensor.id] = id
       return id
     }
+  }
+
+  /// An op of several results over values: computed now where all of them are known.
+  mutating func applyAll(_ op: any Op, _ operands: [ImportedValue]) throws -> [ImportedValue] {
+    let types = try op.resultTypes(operands.map { .tensor(try type(of: $0)) })
+    let tensors = operands.compactMap(\.known)
+    if tensors.count == operands.count {
+      if types.contains(where: { $0.tensor?.count ?? 0 > Self.mostKnown }) {
+        throw Diagnostic("its results have more than \(Self.mostKnown) elements")
+      }
+      return try op.evaluate(tensors.map { .tensor($0.tensor) }).map { known($0.tensor) }
+    }
+    return try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer).map { .computed($0) }
+  }
+
+  /// What an operator that broadcasts may read for a value: what it repeats, if the result has its shape all the same.
+  func beforeRepetition(_ operands: [ImportedValue]) throws -> [ImportedValue] {
+    guard !repeated.isEmpty else { return operands }
+    let shape = try broadcast(operands)
+    var operands = operands
+    for (index, operand) in operands.enumerated() {
+      guard case .computed(let id) = operand, let source = repeated[id] else { continue }
+      operands[index] = .computed(source)
+      if try broadcast(operands) != shape { operands[index] = operand }
+    }
+    return operands
+  }
+
+  /// The shape that values broadcast to; nil where they do not.
+  func broadcast(_ operands: [ImportedValue]) throws -> [Int]? {
+    let shapes = try operands.map { try type(of: $0).shape }
+    let rank = shapes.map(\.count).max() ?? 0
+    var result = [Int](repeating: 1, count: rank)
+    for shape in shapes {
+      for (axis, extent) in zip((rank - shape.count)..<rank, shape) where extent != 1 {
+        if result[axis] != 1 && result[axis] != extent { return nil }
+        result[axis] = extent
+      }
+    }
+    return result
   }
 
   /// An op of one result over values: computed now, in double and rounded once, where all of them are known.

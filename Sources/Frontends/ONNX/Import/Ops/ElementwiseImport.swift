@@ -30,7 +30,15 @@ private func combined(
   if let a = a.known, let b = b.known, !a.data.element.isFloat, !b.data.element.isFloat {
     return builder.known(try KnownArithmetic.integers(name, a.tensor, b.tensor))
   }
-  return try builder.apply(op, [a, b])
+  for (x, other) in [(a, b), (b, a)] where name == "Add" {
+    // An index plus nothing: exporters add where each image of the batch starts, and the first starts at 0.
+    guard let zeros = other.known, !zeros.data.element.isFloat, zeros.data.bytes.allSatisfy({ $0 == 0 }),
+      try builder.type(of: x).element == zeros.data.element,
+      try builder.broadcast([x, other]) == builder.type(of: x).shape
+    else { continue }
+    return x
+  }
+  return try builder.apply(op, builder.beforeRepetition([a, b]))
 }
 
 let elementwiseOperators: [ImportedOperator] = [

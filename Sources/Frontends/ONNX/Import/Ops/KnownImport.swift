@@ -94,26 +94,6 @@ let knownOperators: [ImportedOperator] = [
       return [builder.known(Tensor<Double>(element: element, shape: known.shape, integer: kept))]
     }
   },
-  ImportedOperator("Gather", onlyKnown) { builder, call in
-    let x = try call.known(0, "what it gathers from").tensor
-    let indices = try call.known(1, "the indices").tensor
-    let axis = try call.axis(call.attributes.integer("axis") ?? 0, rank: x.shape.count)
-    guard !indices.element.isFloat else { throw Diagnostic("its indices are \(indices.element.rawValue)") }
-    let extent = x.shape[axis]
-    let positions = try indices.integer.map { index -> Int in
-      guard (-Int64(extent)..<Int64(extent)).contains(index) else {
-        throw Diagnostic("the index \(index) is not among \(extent)")
-      }
-      return Int(index < 0 ? index + Int64(extent) : index)
-    }
-    let inner = x.shape[(axis + 1)...].reduce(1, *)
-    let outer = x.shape[..<axis].reduce(1, *)
-    let shape = try knownExtents(x.shape[..<axis] + indices.shape + x.shape[(axis + 1)...])
-    let places = (0..<outer).flatMap { row in
-      positions.flatMap { position in (0..<inner).map { (row * extent + position) * inner + $0 } }
-    }
-    return [builder.known(KnownArithmetic.picked(x, places, shape: shape))]
-  },
   ImportedOperator("Range", onlyKnown) { builder, call in
     let bounds = try (0..<3).map { try call.known($0, "its bounds").tensor }
     guard bounds.allSatisfy({ $0.count == 1 && $0.element == bounds[0].element }),
@@ -149,6 +129,15 @@ let knownOperators: [ImportedOperator] = [
     let own = try builder.type(of: x).shape
     let tail = shape.suffix(own.count)
     if shape.count <= own.count, zip(own.suffix(tail.count), tail).allSatisfy({ $1 == 1 || $0 == $1 }) { return [x] }
+    if x.known == nil, try builder.type(of: x).element == .f32 {
+      let ones = try knownExtents(shape)
+      let count = ones.reduce(1, *)
+      if count == 0 { throw Diagnostic("it leaves nothing of \(try builder.type(of: x))") }
+      let factor = builder.known(Tensor<Double>(.f32, shape: ones, [Double](repeating: 1, count: count)))
+      let result = try builder.apply(Multiply(), [x, factor])
+      if case .computed(let id) = result, case .computed(let source) = x { builder.repeated[id] = source }
+      return [result]
+    }
     let known = try call.known(0, "what it expands").tensor
     return [builder.known(try KnownArithmetic.expanded(known, to: shape))]
   },

@@ -3,7 +3,7 @@ import IR
 // Operators that only move elements.
 
 /// The elements of a value under another shape.
-private func reshaped(
+func reshaped(
   _ builder: inout ImportBuilder, _ x: ImportedValue, _ shape: [Int]
 ) throws -> ImportedValue {
   let type = try builder.type(of: x)
@@ -32,9 +32,33 @@ func slicedAlong(
     return builder.known(TensorData(element: type.element, shape: shape, bytes: []))
   }
   if step == 1 && first == 0 && last == extent { return x }
+  if case .computed(let id) = x, let join = builder.joins[id] {
+    if join.axis != axis {
+      let parts = try join.parts.map {
+        try slicedAlong(&builder, $0, axis: axis, from: start, to: end, step: step)
+      }
+      return try joined(&builder, parts, axis: join.axis)
+    }
+    var before = 0
+    for part in join.parts {
+      let own = try builder.type(of: part).shape[axis]
+      let range = before..<(before + own)
+      if step > 0, range.contains(first), range.contains(last - 1) {
+        return try slicedAlong(&builder, part, axis: axis, from: first - before, to: last - before, step: step)
+      }
+      before += own
+    }
+  }
   // Backwards, an end before the first element is one that no count from the end reaches.
   let stop = step < 0 && last == -1 ? -extent - 1 : last
   return try builder.apply(Slice(starts: [first], ends: [stop], axes: [axis], steps: [step]), [x])
+}
+
+/// Values one after another along an axis.
+private func joined(_ builder: inout ImportBuilder, _ parts: [ImportedValue], axis: Int) throws -> ImportedValue {
+  let result = try builder.apply(Concat(axis: axis), parts)
+  if case .computed(let id) = result, parts.contains(where: { $0.known != nil }) { builder.joins[id] = (axis, parts) }
+  return result
 }
 
 let shapeOperators: [ImportedOperator] = [
@@ -103,7 +127,7 @@ let shapeOperators: [ImportedOperator] = [
     // What a slice has left nothing of adds nothing.
     let parts = try operands.filter { try builder.type(of: $0).count > 0 }
     if parts.count <= 1 { return [parts.first ?? operands[0]] }
-    return [try builder.apply(Concat(axis: axis), parts)]
+    return [try joined(&builder, parts, axis: axis)]
   },
   ImportedOperator("Split") { builder, call in
     let x = try call.input(0)
