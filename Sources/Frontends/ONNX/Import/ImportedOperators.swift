@@ -28,7 +28,7 @@ struct ImportedOperator: Sendable {
 /// Every operator that is read. `Ops/` has them, a file a group.
 enum ImportedOperators {
   static let all: [ImportedOperator] =
-    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + knownOperators
+    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + knownOperators + patternOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
