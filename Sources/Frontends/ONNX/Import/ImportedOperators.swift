@@ -29,8 +29,8 @@ struct ImportedOperator: Sendable {
 enum ImportedOperators {
   static let all: [ImportedOperator] =
     elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
-    + knownOperators + resizeOperators + normOperators + samplingOperators + rearrangingOperators
-    + attentionOperators
+    + knownOperators + patternOperators + resizeOperators + normOperators + samplingOperators
+    + rearrangingOperators + attentionOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
