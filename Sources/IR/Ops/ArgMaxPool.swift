@@ -131,19 +131,19 @@ public struct ArgMaxPool: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands)
     let x = operands[0]
+    let type = x.computingType
     let result = results[0]
     let counted = countingStrides(x.shape)
     let windows = windows()
     let i64 = LoopType(.i64)
     builder.loops(over: result.shape) { builder, index in
-      let best = builder.register("best", .f32, .f32(-.infinity))
+      let best = builder.register("best", type, .literal(-.infinity, type))
       let place = builder.register("place", i64, .constant(-1, i64))
       func nest(_ builder: inout LoopBuilder, _ position: [LoopIndex]) {
         let axis = position.count
         if axis == windows.count {
-          let value = builder.let("value", .f32, x.load(Array(index[..<2]) + position))
+          let value = builder.let("value", type, x.loadComputing(Array(index[..<2]) + position))
           let here = zip(Array(index[..<2]) + position, counted).reduce(LoopIndex.constant(0)) { $0 + $1.0 * $1.1 }
           let isFirst = LoopValue.compare(.less, .variable(place), .constant(0, i64))
           let wins = LoopValue.binary(.or, isFirst, .compare(.greater, value, .variable(best)))

@@ -116,16 +116,16 @@ public struct Resample: Op {
       }
       return
     }
-    try requireFloat32(operands + results)
     let weights = operands[1]
     let taps = weights.shape[1]
+    let type = x.computingType
     builder.loops(over: result.shape) { builder, place in
-      let sum = builder.register("sum", .f32, .f32(0))
+      let sum = builder.register("sum", type, .literal(0, type))
       builder.loop("t", 0, .constant(taps)) { builder, tap in
-        builder.assign(
-          sum, .fma(weights.load([place[axis], tap]), x.load(index(place, tap: tap)), .variable(sum)))
+        let value = x.loadComputing(index(place, tap: tap))
+        builder.assign(sum, .fma(weights.loadComputing([place[axis], tap]), value, .variable(sum)))
       }
-      builder.store(result.buffer, result.offset(place), .variable(sum))
+      builder.storeComputed(result, place, .variable(sum))
     }
   }
 }

@@ -1,7 +1,7 @@
 import IR
 
 extension OpCase {
-  static let all: [OpCase] = elementwise + typed + spatial + movement + reductions + graphs
+  static let all: [OpCase] = elementwise + typed + spatial + movement + sampling + reductions + graphs
 
   private static let positive: ClosedRange<Double> = 0.1...3
 

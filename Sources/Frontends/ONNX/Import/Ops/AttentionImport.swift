@@ -82,7 +82,8 @@ private func attention(_ builder: inout ImportBuilder, _ call: ImportCall) throw
     scores = try builder.node("Add", scores, builder.numbers(values, shape: [rows, columns], element))
   }
   if call.has(6) {
-    let places = builder.known(Tensor<Double>(element: .i64, shape: [1, 1, 1, columns], integer: (0..<columns).map { Int64($0) }))
+    let places = builder.known(
+      Tensor<Double>(element: .i64, shape: [1, 1, 1, columns], integer: (0..<columns).map { Int64($0) }))
     let lengths = try builder.shaped(call.input(6), [shape[0], 1, 1, 1])
     let isThere = try builder.node("Less", places, lengths)
     scores = try builder.node("Add", scores, builder.node("Where", isThere, zero, nothing))

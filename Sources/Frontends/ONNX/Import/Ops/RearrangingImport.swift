@@ -105,22 +105,44 @@ let rearrangingOperators: [ImportedOperator] = [
     }
     return [try builder.bordered(call.input(0), before: before, after: after)]
   },
-  .composed("ReverseSequence", "lengths that depend on the input") { builder, call in
+  .composed("ReverseSequence") { builder, call in
     let x = try builder.type(of: call.input(0))
     let time = try call.axis(call.attributes.integer("time_axis") ?? 0, rank: x.rank)
     let batch = try call.axis(call.attributes.integer("batch_axis") ?? 1, rank: x.rank)
-    guard let lengths = try call.integers(1, "the lengths"), time != batch, lengths.count == x.shape[batch],
-      lengths.allSatisfy({ (0...x.shape[time]).contains($0) })
-    else { throw Diagnostic("its lengths must be one for each of \(x.shape[batch]) sequences, at most as long as they") }
-    let rows = try lengths.enumerated().map { place, length in
-      let row = try slicedAlong(&builder, call.input(0), axis: batch, from: place, to: place + 1, step: 1)
-      if length < 2 { return row }
-      let front = try slicedAlong(&builder, row, axis: time, from: length - 1, to: -x.shape[time] - 1, step: -1)
-      if length == x.shape[time] { return front }
-      let rest = try slicedAlong(&builder, row, axis: time, from: length, to: x.shape[time], step: 1)
-      return try builder.joined([front, rest], along: time)
+    let lengths = try builder.type(of: call.input(1))
+    guard time != batch, lengths.shape == [x.shape[batch]], lengths.element == .i64 else {
+      throw Diagnostic("its lengths are \(lengths); they must be i64, one for each of \(x.shape[batch]) sequences")
     }
-    return [try builder.joined(rows, along: batch)]
+    // The place t of a sequence of length n comes from n - 1 - t, where that is in front of its end.
+    func along(_ axis: Int) -> [Int] { x.shape.indices.map { $0 == axis ? x.shape[axis] : 1 } }
+    let places = builder.known(
+      Tensor<Double>(element: .i64, shape: along(time), integer: (0..<x.shape[time]).map { Int64($0) }))
+    let ends = try builder.shaped(call.input(1), along(batch))
+    let one = builder.known(Tensor<Double>(element: .i64, shape: [], integer: [1]))
+    let mirrored = try builder.node("Sub", builder.node("Sub", ends, one), places)
+    let sources = try builder.node("Where", builder.node("Less", places, ends), mirrored, places)
+    let indices = try builder.node("Expand", sources, builder.integers(x.shape))
+    return [try builder.node("GatherElements", call.input(0), indices, attributes: [.integer("axis", time)])]
+  },
+  .composed("TensorScatter") { builder, call in
+    let cache = try builder.type(of: call.input(0))
+    let update = try builder.type(of: call.input(1))
+    let axis = try call.axis(call.attributes.integer("axis") ?? -2, rank: cache.rank)
+    let mode = try call.attributes.string("mode") ?? "linear"
+    guard mode == "linear" || mode == "circular" else { throw Diagnostic("there is no mode '\(mode)'") }
+    guard axis > 0, update.rank == cache.rank else {
+      throw Diagnostic("it writes \(update) into \(cache) along axis \(axis), which must not be that of the batch")
+    }
+    func along(_ axis: Int) -> [Int] { update.shape.indices.map { $0 == axis ? update.shape[axis] : 1 } }
+    var places = builder.known(
+      Tensor<Double>(element: .i64, shape: along(axis), integer: (0..<update.shape[axis]).map { Int64($0) }))
+    if call.has(2) { places = try builder.node("Add", places, builder.shaped(call.input(2), along(0))) }
+    if mode == "circular" {
+      let length = builder.known(Tensor<Double>(element: .i64, shape: [], integer: [Int64(cache.shape[axis])]))
+      places = try builder.node("Mod", places, length)
+    }
+    let indices = try builder.node("Expand", places, builder.integers(update.shape))
+    return [try builder.apply(ScatterElements(axis: axis), [call.input(0), indices, call.input(1)])]
   },
   .composed("Einsum", "sums of products of more than 26 axes") { builder, call in
     guard let equation = try call.attributes.string("equation") else { throw Diagnostic("it has no 'equation'") }
@@ -315,8 +337,10 @@ private func fourierTransform(_ builder: inout ImportBuilder, _ call: ImportCall
   let moved = try builder.permuted(call.input(0), order)
   let rows = others.map { x.shape[$0] }
   let flat = try builder.shaped(moved, [rows.reduce(1, *), extent * parts])
-  let product = try builder.node(
-    "MatMul", flat, builder.numbers(matrix, shape: [extent * parts, results * resultParts], x.element))
+  // In double precision: sums that come to nothing are to be nothing in float32.
+  let wide = try builder.cast(flat, to: .f64)
+  let factors = builder.numbers(matrix, shape: [extent * parts, results * resultParts], .f64)
+  let product = try builder.cast(builder.node("MatMul", wide, factors), to: x.element)
   let back = try builder.shaped(product, rows + [results, resultParts])
   return try builder.permuted(back, (0..<x.rank).map { place in order.firstIndex(of: place) ?? place })
 }

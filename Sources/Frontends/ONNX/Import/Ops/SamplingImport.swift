@@ -49,7 +49,9 @@ let samplingOperators: [ImportedOperator] = [
   .composed("DeformConv", "signals and volumes") { builder, call in
     let x = try spatial(builder, call)
     let weight = try builder.type(of: call.input(1))
-    guard x.rank == 4, weight.rank == 4 else { throw Diagnostic("it runs over \(x) with \(weight), and not over images") }
+    guard x.rank == 4, weight.rank == 4 else {
+      throw Diagnostic("it runs over \(x) with \(weight), and not over images")
+    }
     let kernel = Array(weight.shape[2...])
     if let given = try call.attributes.integers("kernel_shape"), given != kernel {
       throw Diagnostic("its 'kernel_shape' is \(given), and its weight \(weight)")
@@ -121,7 +123,8 @@ let samplingOperators: [ImportedOperator] = [
       throw Diagnostic(
         "how many samples it takes depends on its regions", notes: ["give it a 'sampling_ratio' of 1 or more"])
     }
-    guard x.rank == 4, regions.rank == 2, regions.shape[1] == 4, product(sizes + [samples, samples]) ?? 1 << 20 < 1 << 20
+    guard x.rank == 4, regions.rank == 2, regions.shape[1] == 4,
+      product(sizes + [samples, samples]) ?? 1 << 20 < 1 << 20
     else { throw Diagnostic("it reads \(x) at \(regions); they must be images and [regions, 4]") }
     let count = regions.shape[0]
     let isHalf = coordinates == "half_pixel"

@@ -200,7 +200,8 @@ func convolved(
   let shape = try builder.type(of: x).shape
   let filters = try builder.type(of: weight).shape
   guard filters.count == shape.count else {
-    throw Diagnostic("its weight is \(try builder.type(of: weight)); it must be of rank \(shape.count), like its operand")
+    throw Diagnostic(
+      "its weight is \(try builder.type(of: weight)); it must be of rank \(shape.count), like its operand")
   }
   switch window.kernel.count {
   case 1:
@@ -215,7 +216,8 @@ func convolved(
   default:
     // The planes that a window sees become channels, and its places along the first axis images.
     guard let count = window.count(0, extent: shape[2], roundsUp: false) else {
-      throw Diagnostic("its window spans \(window.span(0)) elements, more than axis 2 of \(try builder.type(of: x)) has")
+      throw Diagnostic(
+        "its window spans \(window.span(0)) elements, more than axis 2 of \(try builder.type(of: x)) has")
     }
     var before = [Int](repeating: 0, count: shape.count)
     var after = before
