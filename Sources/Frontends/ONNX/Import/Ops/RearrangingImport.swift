@@ -337,10 +337,8 @@ private func fourierTransform(_ builder: inout ImportBuilder, _ call: ImportCall
   let moved = try builder.permuted(call.input(0), order)
   let rows = others.map { x.shape[$0] }
   let flat = try builder.shaped(moved, [rows.reduce(1, *), extent * parts])
-  // In double precision: sums that come to nothing are to be nothing in float32.
-  let wide = try builder.cast(flat, to: .f64)
-  let factors = builder.numbers(matrix, shape: [extent * parts, results * resultParts], .f64)
-  let product = try builder.cast(builder.node("MatMul", wide, factors), to: x.element)
+  let product = try builder.node(
+    "MatMul", flat, builder.numbers(matrix, shape: [extent * parts, results * resultParts], x.element))
   let back = try builder.shaped(product, rows + [results, resultParts])
   return try builder.permuted(back, (0..<x.rank).map { place in order.firstIndex(of: place) ?? place })
 }
