@@ -254,7 +254,7 @@ import Testing
       change(&model)
       return message { try read(model) }
     }
-    #expect(refusal { $0.opsetImport[0].version = 9 }.contains("it is written in operator set 9; 11 to 26 are read"))
+    #expect(refusal { $0.opsetImport[0].version = 6 }.contains("it is written in operator set 6; 7 to 27 are read"))
     #expect(refusal { $0.opsetImport = [] }.contains("does not say which operator set"))
     #expect(refusal { $0.graph.node = [] }.contains("without a graph"))
     #expect(refusal { $0.graph.node[0].input = ["y"] }.contains("reads 'y', which nothing before it computes"))

@@ -8,6 +8,7 @@ public enum OpRegistry {
     ArgReduce.self,
     AveragePool.self,
     BatchNorm.self,
+    BitCast.self,
     Bitwise.self,
     Broadcast.self,
     BuildNeighborhood.self,

@@ -133,6 +133,9 @@ extension OpCase {
         cases += of([.i32, .u8, .i64, .f32, .f64], "cumulate \(kind.rawValue)", op, [2, 5, 3])
       }
     }
+    for (from, to) in [(ElementType.f32, ElementType.i32), (.u64, .f64), (.f16, .i16), (.u16, .bf16), (.i8, .u8)] {
+      cases += of([from], "bits as \(to.rawValue)", BitCast(to: to), [3, 4])
+    }
     cases += of([.f64, .f16, .bf16], "softmax", Softmax(axis: 0), [4, 3])
     cases += of(floats, "log_softmax", LogSoftmax(axis: 1), [3, 5])
     cases += of(words + [.f64], "matmul", MatMul(), [3, 5], [5, 4])

@@ -9,7 +9,7 @@ import SwiftProtobuf
 /// way out.
 public enum ONNXImporter {
   /// The operator sets whose meaning is known.
-  public static let operatorSets: ClosedRange<Int64> = 11...26
+  public static let operatorSets: ClosedRange<Int64> = 7...27
 
   /// The operators that nodes may be of, in alphabetical order, each with what is not supported of it, or nothing.
   public static var supportedOperators: [(name: String, limits: String)] {
@@ -198,7 +198,11 @@ private struct ImportWalk {
       let most = ImportBuilder.mostElements
       var count = 1
       for extent in shape { count = extent > 0 && extent <= most / count ? count * extent : most + 1 }
-      if count > most || shape.contains(where: { $0 < 1 }) {
+      // What is empty has nothing to compute with, and is known.
+      let isEmpty = shape.contains(0) && bindings[input.name] != nil
+      if (count > most || shape.contains(where: { $0 < 1 }))
+        && !(isEmpty && shape.allSatisfy { (0...most).contains($0) })
+      {
         let limits = "extents are at least 1, elements at most \(most)"
         problems.append(problem("the input '\(input.name)' has the shape \(shape); \(limits)"))
         continue

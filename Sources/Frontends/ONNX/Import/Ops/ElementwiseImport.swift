@@ -227,10 +227,18 @@ let elementwiseOperators: [ImportedOperator] = [
   ImportedOperator("Identity") { _, call in [try call.input(0)] },
   ImportedOperator("Dropout", "training") { builder, call in
     call.attributes.ignore("seed", "ratio")
-    try call.requireOneOutput()
-    if let training = try call.scalar(2, "whether it trains"), training != 0 {
+    let x = try call.input(0)
+    if let training = try call.scalar(2, "whether it trains"), training != 0,
+      try call.scalar(1, "the ratio") ?? 0.5 != 0
+    {
       throw Diagnostic("it trains; export the model for inference")
     }
-    return [try call.input(0)]
+    guard call.hasOutput.count > 1, call.hasOutput[1] else { return [x] }
+    // Nothing is dropped, says the mask.
+    let type = try builder.type(of: x)
+    let shape = try knownExtents(type.shape)
+    let ones = [Double](repeating: 1, count: shape.reduce(1, *))
+    let element = call.version >= 10 ? .bool : type.element
+    return [x, builder.known(Tensor<Double>(element, shape: shape, ones))]
   },
 ]

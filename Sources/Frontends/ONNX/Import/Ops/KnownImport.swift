@@ -113,6 +113,12 @@ let knownOperators: [ImportedOperator] = [
     call.attributes.ignore("saturate", "round_mode")
     return [try converted(&builder, call.input(0), to: builder.type(of: call.input(1)).element)]
   },
+  ImportedOperator("BitCast", "elements of less than 8 bits") { builder, call in
+    let code = try call.attributes.integer("to") ?? 0
+    guard let element = ElementType(onnx: Int32(clamping: code)) else { throw Diagnostic("it casts to type \(code)") }
+    let x = try call.input(0)
+    return [try builder.type(of: x).element == element ? x : builder.apply(BitCast(to: element), [x])]
+  },
   ImportedOperator("Range", onlyKnown) { builder, call in
     let bounds = try (0..<3).map { try call.known($0, "its bounds").tensor }
     guard bounds.allSatisfy({ $0.count == 1 && $0.element == bounds[0].element }),

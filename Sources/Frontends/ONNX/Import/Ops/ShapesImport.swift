@@ -153,10 +153,13 @@ let shapeOperators: [ImportedOperator] = [
   ImportedOperator("Slice", "positions that depend on the input") { builder, call in
     var x = try call.input(0)
     let rank = try builder.type(of: x).rank
-    guard let starts = try call.integers(1, "the starts"), let ends = try call.integers(2, "the ends") else {
+    // Attributes before operator set 10.
+    guard let starts = try call.integers(1, "the starts") ?? call.attributes.integers("starts"),
+      let ends = try call.integers(2, "the ends") ?? call.attributes.integers("ends")
+    else {
       throw Diagnostic("it has no starts or no ends")
     }
-    let given = try call.integers(3, "the axes") ?? Array(starts.indices)
+    let given = try call.integers(3, "the axes") ?? call.attributes.integers("axes") ?? Array(starts.indices)
     let axes = try given.map { try call.axis($0, rank: rank) }
     let steps = try call.integers(4, "the steps") ?? starts.map { _ in 1 }
     guard starts.count == ends.count, starts.count == axes.count, starts.count == steps.count,
@@ -169,25 +172,39 @@ let shapeOperators: [ImportedOperator] = [
     }
     return [x]
   },
-  ImportedOperator("Pad", "negative widths; the mode 'wrap'") { builder, call in
-    let x = try call.input(0)
-    let rank = try builder.type(of: x).rank
+  ImportedOperator("Pad") { builder, call in
+    var x = try call.input(0)
+    let type = try builder.type(of: x)
+    let rank = type.rank
     let text = try call.attributes.string("mode") ?? "constant"
-    guard let mode = Pad.Mode(rawValue: text) else { throw Diagnostic("the mode '\(text)' is not supported") }
-    guard let widths = try call.integers(1, "the widths") else { throw Diagnostic("it has no widths") }
-    let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
-    guard widths.count == 2 * axes.count else {
-      throw Diagnostic("it has \(widths.count) widths for \(axes.count) axes; there must be two an axis")
+    guard let mode = Pad.Mode(rawValue: text) else { throw Diagnostic("there is no mode '\(text)'") }
+    // Attributes before operator set 11.
+    guard let widths = try call.integers(1, "the widths") ?? call.attributes.integers("pads") else {
+      throw Diagnostic("it has no widths")
     }
-    if widths.contains(where: { $0 < 0 }) { throw Diagnostic("its widths \(widths) are negative; slice instead") }
+    let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
+    guard widths.count == 2 * axes.count, widths.allSatisfy({ abs($0) <= ImportBuilder.mostElements }) else {
+      throw Diagnostic("its widths are \(widths) for \(axes.count) axes; there must be two an axis")
+    }
     var before = [Int](repeating: 0, count: rank)
     var after = before
     for (place, axis) in axes.enumerated() {
       before[axis] = widths[place]
       after[axis] = widths[place + axes.count]
     }
-    let value = mode == .constant ? try call.scalar(2, "the value") ?? 0 : 0
-    if widths.allSatisfy({ $0 == 0 }) { return [x] }
-    return [try builder.apply(Pad(before: before, after: after, value: value, mode: mode), [x])]
+    let value = mode == .constant ? try call.scalar(2, "the value") ?? call.attributes.float("value") ?? 0 : 0
+    if type.count == 0 { throw Diagnostic("it pads \(type), which is empty") }
+    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
+    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
+      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
+    }
+    // Negative widths cut.
+    for axis in 0..<rank where before[axis] < 0 || after[axis] < 0 {
+      let extent = try builder.type(of: x).shape[axis]
+      let (start, end) = (max(0, -before[axis]), extent - max(0, -after[axis]))
+      guard start < end else { throw Diagnostic("its widths \(widths) leave nothing of \(type)") }
+      x = try slicedAlong(&builder, x, axis: axis, from: start, to: end, step: 1)
+    }
+    return [x]
   },
 ]
