@@ -302,22 +302,32 @@ private struct Choice {
         break
       }
     }
-    let shape = rewriter.graph.tensorType(of: value).shape
-    guard shape.count == 3 else { return nil }
-    count = shape[2]
+    var sliced: (shape: [Int], axis: Int)?
     if let node = rewriter.definition(of: value), let slice = node.op as? Slice {
       // Every step-th of the nearest, from the nearest on.
-      guard slice.axes.count == 1, slice.axes[0] == 2 || slice.axes[0] == -1, slice.starts == [0], slice.steps[0] > 0
-      else { return nil }
+      guard slice.axes.count == 1, slice.starts == [0], slice.steps[0] > 0 else { return nil }
+      let shape = rewriter.graph.tensorType(of: node.operands[0]).shape
+      let axis = slice.axes[0] < 0 ? slice.axes[0] + shape.count : slice.axes[0]
+      sliced = (shape, axis)
+      count = rewriter.graph.tensorType(of: value).shape[axis]
       step = slice.steps[0]
       value = node.operands[0]
+      while let before = rewriter.definition(of: value), before.op is Reshape { value = before.operands[0] }
     }
     guard let node = rewriter.definition(of: value), let top = node.op as? TopK, node.results[1] == value,
       top.axis == 2 || top.axis == -1,
       let distances = Distances(node.operands[0], sign: top.largest ? -1 : 1, rewriter)
     else { return nil }
-    // Without a slice all that are chosen are neighbours.
     self.distances = distances
+    let chosen = rewriter.graph.tensorType(of: value).shape
+    guard let sliced else {
+      count = top.k
+      return
+    }
+    let ranks = Label("s", top.k)
+    let parts = [Label("n", chosen[0]), Label("p", chosen[1]), ranks]
+    guard AxisArrangement(parts, as: sliced.shape)?.axes[sliced.axis] == [ranks].filter({ $0.extent != 1 })
+    else { return nil }
   }
 
   /// Whether indices into a table of all images start, for each image, where its candidates do.
