@@ -352,6 +352,7 @@ import Testing
     let text = try readText(packageRoot.appendingPathComponent("docs/OnnxSupport.md").path)
     let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
     let expected = ONNXImporter.supportedOperators.map { "| `\($0.name)` | \($0.limits) |" }
-    #expect(rows.map(String.init) == expected)
+    #expect(rows.count == expected.count)
+    for (row, start) in zip(rows, expected) { #expect(row.hasPrefix(start)) }
   }
 }

@@ -89,6 +89,8 @@ public struct GraphLowering {
     let name: String
     if let values = constant(root) {
       name = program.constant(hint, type.stored(values).map { Float($0) })
+    } else if let data = producers[root].flatMap({ graph.data(of: $0) }) {
+      name = program.constant(hint, data)
     } else {
       name = program.buffer(hint, .arena, type.element, count: type.storageCount)
     }

@@ -28,8 +28,8 @@ struct ImportedOperator: Sendable {
 /// Every operator that is read. `Ops/` has them, a file a group.
 enum ImportedOperators {
   static let all: [ImportedOperator] =
-    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
-    + knownOperators
+    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators + knownOperators
+    + patternOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

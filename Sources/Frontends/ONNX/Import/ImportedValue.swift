@@ -61,7 +61,17 @@ struct ImportBuilder {
 
   mutating func known(_ tensor: Tensor<Double>) -> ImportedValue { known(TensorData(encoding: tensor)) }
 
-  mutating func known(scalar: Double) -> ImportedValue { known(Tensor<Double>(.f32, shape: [], [scalar])) }
+  /// One number of an element type; of an integer type a whole one.
+  mutating func known(scalar: Double, _ element: ElementType = .f32) -> ImportedValue {
+    known(Tensor<Double>(element, shape: [], [scalar]))
+  }
+
+  /// The numbers 0, 1, ... along one axis of a tensor of `rank` axes, as i64; the other axes have extent 1.
+  mutating func places(_ count: Int, along axis: Int, rank: Int) throws -> ImportedValue {
+    var shape = [Int](repeating: 1, count: rank)
+    shape[axis] = try knownExtents([count])[0]
+    return known(Tensor<Double>(element: .i64, shape: shape, integer: (0..<count).map { Int64($0) }))
+  }
 
   func type(of value: ImportedValue) throws -> TensorType {
     switch value {
@@ -79,13 +89,9 @@ struct ImportBuilder {
     case .known(let tensor):
       if let constant = constants[tensor.id] { return constant }
       let data = tensor.data
-      guard data.element == .f32 || !data.element.isFloat else {
-        throw Diagnostic(
-          "'\(tensor.name)' is \(data.type), and no float but f32 takes part in what is computed at run time")
-      }
       let source: Constant.Source
-      if !tensor.isInitializer && data.count <= Constant.inlineLimit {
-        source = .inline(KnownArithmetic.numbers(tensor.tensor))
+      if !tensor.isInitializer, data.count <= Constant.inlineLimit, let numbers = data.inlineNumbers {
+        source = .inline(numbers)
       } else {
         var name = tensor.name.isEmpty ? "constant" : tensor.name
         var suffix = 1
@@ -155,5 +161,17 @@ struct ImportBuilder {
       return known(try op.evaluate(tensors.map { .tensor($0.tensor) })[0].tensor)
     }
     return .computed(try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer)[0])
+  }
+}
+
+extension TensorData {
+  /// The elements as the text form writes them; nil where some integer has no double of its own.
+  fileprivate var inlineNumbers: [Double]? {
+    switch Tensor<Double>(self).storage {
+    case .real(let values): return values
+    case .integer(let values):
+      let isExact = values.allSatisfy { $0.magnitude <= 1 << 53 && (element != .u64 || $0 >= 0) }
+      return isExact ? values.map(Double.init) : nil
+    }
   }
 }
