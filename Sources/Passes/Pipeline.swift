@@ -10,6 +10,7 @@ public enum Pipeline {
     Canonicalize(),  // before what looks for one form of a thing
     RaiseSilu(),  // before products, whose epilogues know the op and not its parts
     RaiseGelu(),  // like it
+    RaiseBatchNorm(),  // behind activations, whose parts look like a norm's; before norms are folded
     RaiseRoll(),  // before neighbourhoods, which are made of rolls
     RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
     RaiseGatedNeighborhood(),  // for the same
