@@ -95,11 +95,8 @@ private struct UnitFeatures: Equatable {
   /// Whether a value is the sum of squares of each pixel, along axis 1 or 2 of three.
   func isSquares(_ candidate: ValueID, pixelsAt axis: Int, _ rewriter: GraphRewriter) -> Bool {
     guard let source = rewriter.origins(of: candidate).last, let sum = rewriter.definition(of: source),
-      let reduce = sum.op as? Reduce, reduce.kind == .sum, reduce.axes.count == 1,
-      let squares = rewriter.origins(of: sum.operands[0]).last, let square = rewriter.definition(of: squares),
-      let root = root(of: square, rewriter),
-      let roots = rewriter.arrangement(of: root, from: value, as: arrangement),
-      let rows = rewriter.arrangement(of: sum.operands[0], from: squares, as: roots)
+      let reduce = sum.op as? Reduce, reduce.axes.count == 1,
+      let rows = squared(sum.operands[0], by: reduce.kind, rewriter)
     else { return false }
     let folded = reduce.axes[0] < 0 ? reduce.axes[0] + rows.axes.count : reduce.axes[0]
     guard rows.axes[folded] == [Label("c", shape[1])].filter({ $0.extent != 1 }) else { return false }
@@ -107,10 +104,15 @@ private struct UnitFeatures: Equatable {
     return rewriter.arrangement(of: candidate, from: source, as: start) == self.rows(pixelsAt: axis, channelsAt: nil)
   }
 
-  /// What a node squares.
-  private func root(of square: Node, _ rewriter: GraphRewriter) -> ValueID? {
-    if square.op is Multiply { return square.operands[0] == square.operands[1] ? square.operands[0] : nil }
-    return square.op is Power && rewriter.scalar(square.operands[1]) == 2 ? square.operands[0] : nil
+  /// How the axes of what is summed are made of the image's, if that are these features squared.
+  private func squared(_ value: ValueID, by kind: Reduce.Kind, _ rewriter: GraphRewriter) -> AxisArrangement? {
+    if kind == .sumOfSquares { return rewriter.arrangement(of: value, from: self.value, as: arrangement) }
+    guard kind == .sum, let square = rewriter.origins(of: value).last, let node = rewriter.definition(of: square),
+      node.op is Multiply && node.operands[0] == node.operands[1]
+        || node.op is Power && rewriter.scalar(node.operands[1]) == 2,
+      let roots = rewriter.arrangement(of: node.operands[0], from: self.value, as: arrangement)
+    else { return nil }
+    return rewriter.arrangement(of: value, from: square, as: roots)
   }
 
   private func rows(pixelsAt pixels: Int, channelsAt channels: Int?) -> AxisArrangement {
@@ -302,22 +304,32 @@ private struct Choice {
         break
       }
     }
-    let shape = rewriter.graph.tensorType(of: value).shape
-    guard shape.count == 3 else { return nil }
-    count = shape[2]
+    var sliced: (shape: [Int], axis: Int)?
     if let node = rewriter.definition(of: value), let slice = node.op as? Slice {
       // Every step-th of the nearest, from the nearest on.
-      guard slice.axes.count == 1, slice.axes[0] == 2 || slice.axes[0] == -1, slice.starts == [0], slice.steps[0] > 0
-      else { return nil }
+      guard slice.axes.count == 1, slice.starts == [0], slice.steps[0] > 0 else { return nil }
+      let shape = rewriter.graph.tensorType(of: node.operands[0]).shape
+      let axis = slice.axes[0] < 0 ? slice.axes[0] + shape.count : slice.axes[0]
+      sliced = (shape, axis)
+      count = rewriter.graph.tensorType(of: value).shape[axis]
       step = slice.steps[0]
       value = node.operands[0]
+      while let before = rewriter.definition(of: value), before.op is Reshape { value = before.operands[0] }
     }
     guard let node = rewriter.definition(of: value), let top = node.op as? TopK, node.results[1] == value,
       top.axis == 2 || top.axis == -1,
       let distances = Distances(node.operands[0], sign: top.largest ? -1 : 1, rewriter)
     else { return nil }
-    // Without a slice all that are chosen are neighbours.
     self.distances = distances
+    let chosen = rewriter.graph.tensorType(of: value).shape
+    guard let sliced else {
+      count = top.k
+      return
+    }
+    let ranks = Label("s", top.k)
+    let parts = [Label("n", chosen[0]), Label("p", chosen[1]), ranks]
+    guard AxisArrangement(parts, as: sliced.shape)?.axes[sliced.axis] == [ranks].filter({ $0.extent != 1 })
+    else { return nil }
   }
 
   /// Whether indices into a table of all images start, for each image, where its candidates do.

@@ -1,7 +1,8 @@
 import IR
 
 extension OpCase {
-  static let all: [OpCase] = elementwise + typed + spatial + movement + sampling + reductions + graphs
+  static let all: [OpCase] =
+    elementwise + typed + spatial + movement + gathers + sampling + reductions + graphs
 
   private static let positive: ClosedRange<Double> = 0.1...3
 
@@ -141,6 +142,20 @@ extension OpCase {
     cases += of(words + [.f64], "matmul", MatMul(), [3, 5], [5, 4])
     return cases
   }()
+
+  /// Indices reach outside on purpose.
+  private static let gathers: [OpCase] = [
+    OpCase("gather", Gather(axis: 1), [.tensor([2, 5, 3], -2...2), .typed(.i64, [2, 4], -7...7)]),
+    OpCase("gather one", Gather(axis: -1), [.typed(.u8, [2, 5], 0...9), .typed(.i32, [], -2...2)]),
+    OpCase(
+      "gather_elements", GatherElements(axis: 1), [.tensor([3, 4, 2], -2...2), .typed(.i32, [2, 6, 2], -5...5)]),
+    OpCase("gather_nd", GatherND(), [.tensor([3, 4, 2], -2...2), .typed(.i64, [5, 2], -4...4)]),
+    OpCase(
+      "gather_nd batched", GatherND(batchDims: 1), [.tensor([3, 4, 2], -2...2), .typed(.i64, [3, 2, 1], -4...4)]),
+    OpCase("top_k", TopK(axis: 1, k: 3), shapes: [2, 5, 3]),
+    OpCase("top_k smallest", TopK(axis: -1, k: 6, largest: false), shapes: [2, 6]),
+    OpCase("top_k of integers", TopK(axis: 0, k: 4), [.typed(.i32, [6, 2], -2...2)]),
+  ]
 
   private static func convolution(
     _ name: String, x: [Int], weight: [Int], bias: Bool = true, strides: [Int] = [1, 1],

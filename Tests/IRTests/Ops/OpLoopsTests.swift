@@ -34,9 +34,14 @@ import Testing
         program.constants[name] = bytes
       }
     }
-    program.buffers.append(LoopBuffer("out", .output, type.element, count: type.count))
+    var results: [LoopTensor] = []
+    for (place, type) in types.compactMap(\.tensor).enumerated() {
+      let name = place == 0 ? "out" : "out\(place)"
+      program.buffers.append(LoopBuffer(name, .output, type.element, count: type.count))
+      results.append(LoopTensor(buffer: name, type: type))
+    }
     var builder = LoopBuilder()
-    try test.op.buildLoops(&builder, operands: operands, results: [LoopTensor(buffer: "out", type: type)])
+    try test.op.buildLoops(&builder, operands: operands, results: results)
     program.entry = builder.statements
     try program.verify(target: Self.target)
 
