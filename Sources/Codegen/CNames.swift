@@ -37,6 +37,10 @@ struct CNames {
     "linux", "unix", "near", "far", "errno", "NULL", "INFINITY", "NAN", "I", "m", "worker", "task", "arguments",
     "fabs", "fabsf", "sqrt", "sqrtf", "floor", "floorf", "ceil", "ceilf", "rint", "rintf", "fma", "fmaf", "memcpy",
     "y0", "y1", "yn", "j0", "j1", "jn", "exp", "log", "pow", "sin", "cos", "gamma", "index", "round", "div", "abs",
+    "acos", "asin", "atan", "atan2", "tan", "acosh", "asinh", "atanh", "cosh", "sinh", "tanh", "erf", "erfc", "exp2",
+    "expm1", "log1p", "log2", "log10", "logb", "ilogb", "lgamma", "tgamma", "modf", "fmod", "hypot", "cbrt", "trunc",
+    "nearbyint", "copysign", "nan", "nextafter", "fdim", "fmax", "fmin", "frexp", "ldexp", "scalb", "lround", "lrint",
+    "isnan", "isinf", "signbit", "conj", "free", "malloc", "exit", "abort", "memset", "memmove", "strlen",
     "remainder", "signal", "select", "min", "max", "main",
   ]
 }

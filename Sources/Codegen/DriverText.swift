@@ -1,6 +1,6 @@
 // The C program that the runner links with a library to execute it: `driver MODE WEIGHTS INPUT OUTPUT THREADS SECONDS`.
-// `@P@`, `@U@` and `@N@` as in `LibraryText`; `@CALL@` is the call of run on `in` and `out`, which point at all tensors
-// one after another.
+// `@P@`, `@U@` and `@N@` as in `LibraryText`; `@CALL@` are statements that return what run says of `in` and `out`, which point
+// at all tensors one after another.
 
 enum DriverText {
   static let source = """
@@ -56,7 +56,7 @@ enum DriverText {
 
     static int call(const @P@_t *m, const unsigned char *in, unsigned char *out)
     {
-      return @CALL@;
+      @CALL@
     }
 
     static void check(int status, const char *what)

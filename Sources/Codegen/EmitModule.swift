@@ -37,9 +37,7 @@ struct ModuleEmitter {
     weights = try WeightsLayout(program, target: target)
     inputs = program.buffers.filter { $0.storage == .input }
     outputs = program.buffers.filter { $0.storage == .output }
-    guard !inputs.isEmpty, !outputs.isEmpty else {
-      throw Diagnostic("\(program.name) has no input or no output to make a library of")
-    }
+    guard !outputs.isEmpty else { throw Diagnostic("\(program.name) has no output to make a library of") }
     // One of each is called what it is; more keep their own names.
     var names = CNames()
     let isPair = inputs.count == 1 && outputs.count == 1

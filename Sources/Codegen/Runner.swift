@@ -102,20 +102,37 @@ public struct CompiledModel: Sendable {
 
   /// The driver with this model's sizes and its call.
   private var driver: String {
+    // One after another tensors of different element types may lie where their type does not let them: those are copied.
+    let types = library.inputTypes + library.outputTypes
+    let isAligned = Set(types.map(\.byteCount)).count <= 1
     var arguments = ["m"]
-    var offset = 0
-    for (elements, type) in zip(library.inputElements, library.inputTypes) {
-      arguments.append("(const \(type.cName) *)(const void *)(in + \(offset))")
-      offset += elements * type.byteCount
+    var before: [String] = []
+    var after: [String] = []
+    func add(_ elements: [Int], _ types: [ElementType], from base: String, isInput: Bool) {
+      var offset = 0
+      for (number, (count, type)) in zip(elements, types).enumerated() {
+        let constant = isInput ? "const " : ""
+        var place = "\(base) + \(offset)"
+        let bytes = count * type.byteCount
+        if !isAligned {
+          let copy = "\(base)_\(number)"
+          before.append("static _Alignas(64) unsigned char \(copy)[\(bytes)];")
+          if isInput { before.append("memcpy(\(copy), \(place), \(bytes));") }
+          if !isInput { after.append("memcpy(\(place), \(copy), \(bytes));") }
+          place = copy
+        }
+        arguments.append("(\(constant)\(type.cName) *)(\(constant)void *)(\(place))")
+        offset += bytes
+      }
     }
-    offset = 0
-    for (elements, type) in zip(library.outputElements, library.outputTypes) {
-      arguments.append("(\(type.cName) *)(void *)(out + \(offset))")
-      offset += elements * type.byteCount
-    }
+    add(library.inputElements, library.inputTypes, from: "in", isInput: true)
+    add(library.outputElements, library.outputTypes, from: "out", isInput: false)
+    let run = "const int status = @P@_run(\(arguments.joined(separator: ", ")));"
+    let unused = library.inputElements.isEmpty ? ["(void)in;"] : []
+    let call = (before + unused + [run] + after + ["return status;"]).joined(separator: "\n  ")
     return DriverText.source
-      .replacing("@CALL@", with: "@P@_run(\(arguments.joined(separator: ", ")))")
-      .replacing("@INPUT_BYTES@", with: "\(inputBytes)").replacing("@OUTPUT_BYTES@", with: "\(outputBytes)")
+      .replacing("@CALL@", with: call)
+      .replacing("@INPUT_BYTES@", with: "\(max(1, inputBytes))").replacing("@OUTPUT_BYTES@", with: "\(outputBytes)")
       .replacing("@LAYERS@", with: "\(library.layers.count)")
   }
 
@@ -130,7 +147,9 @@ public struct CompiledModel: Sendable {
       } catch { throw Diagnostic("cannot write \(directory)/\(weightsFile)") }
     }
     let path = "\(directory)/input.bin"
-    guard !input.isEmpty, input.count % inputBytes == 0 else {
+    // A model without inputs is run on a byte that it does not read.
+    let input = inputBytes == 0 ? [0] : input
+    guard !input.isEmpty, input.count % max(1, inputBytes) == 0 else {
       throw Diagnostic("an input has \(inputBytes) bytes, found \(input.count)")
     }
     do { try Data(input).write(to: URL(fileURLWithPath: path)) } catch { throw Diagnostic("cannot write \(path)") }

@@ -1,12 +1,13 @@
 import IR
 
-/// What a model is run on: `synthetic`, `synthetic:SEED`, a `.npy` file, or a picture.
+/// What a model is run on: `synthetic`, `synthetic:SEED`, a `.npy` file, a tensor of ONNX in a `.pb` file, or a picture.
 ///
 /// Synthetic values and `.npy` files are the network's own input and never normalised; a picture is resized, cropped
 /// and normalised as the model's spec says.
 public enum InputSource: Hashable, Sendable, CustomStringConvertible {
   case synthetic(seed: UInt64)
   case numpy(String)
+  case tensor(String)
   case image(String)
 
   private static let pictures = ["png", "jpg", "jpeg", "ppm", "pnm"]
@@ -20,19 +21,21 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
     let type = text.split(separator: ".").last.map { $0.lowercased() } ?? ""
     if type == "npy" {
       self = .numpy(text)
+    } else if type == "pb" {
+      self = .tensor(text)
     } else if Self.pictures.contains(type) {
       self = .image(text)
     } else {
       throw Diagnostic(
         "cannot tell what input '\(text)' is; expected synthetic, synthetic:SEED, a .npy file, "
-          + "or a picture (\(Self.pictures.joined(separator: ", ")))")
+          + "an ONNX tensor (.pb), or a picture (\(Self.pictures.joined(separator: ", ")))")
     }
   }
 
   public var description: String {
     switch self {
     case .synthetic(let seed): "synthetic:\(seed)"
-    case .numpy(let path), .image(let path): path
+    case .numpy(let path), .tensor(let path), .image(let path): path
     }
   }
 
@@ -48,12 +51,7 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
     case .synthetic(let seed):
       let count = shape.reduce(1, *)
       return TensorData(shape: shape, floats: SyntheticWeights(seed: seed).uniform("input", count: count))
-    case .numpy(let path):
-      let tensor = try NumpyFile.read(path)
-      guard tensor.shape == shape else {
-        throw Diagnostic("\(path) holds \(tensor.shape), and the model takes \(shape)")
-      }
-      return tensor
+    case .numpy, .tensor: return try contents(TensorType(.f32, shape))
     case .image(let path):
       guard let preprocessing, shape.count == 4, shape[1] == 3 else {
         throw Diagnostic(
@@ -64,5 +62,35 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
         try RGBImage(path: path), height: shape[2], width: shape[3], normalizes: normalizes)
       return TensorData(element: .f32, shape: shape, bytes: (0..<shape[0]).flatMap { _ in picture.bytes })
     }
+  }
+
+  /// The input of a name of a model that takes tensors of any type. Synthetic integers are 0 and 1, which count and
+  /// index in whatever there is.
+  public func load(_ type: TensorType, name: String) throws -> TensorData {
+    switch self {
+    case .synthetic(let seed):
+      let numbers = SyntheticWeights(seed: seed).uniform(name, count: type.count).map(Double.init)
+      return TensorData(
+        type.element, shape: type.shape, type.element.isFloat ? numbers : numbers.map { $0 < 0 ? 0 : 1 })
+    case .numpy, .tensor: return try contents(type)
+    case .image(let path): throw Diagnostic("\(path) is a picture, and the input \(name) is \(type)")
+    }
+  }
+
+  /// What the file holds, which is a tensor of the type.
+  private func contents(_ type: TensorType) throws -> TensorData {
+    let tensor: TensorData
+    switch self {
+    case .numpy(let path): tensor = try NumpyFile.read(path, as: type.element)
+    case .tensor(let path): tensor = try ONNXImporter.readTensor(path)
+    case .synthetic, .image: preconditionFailure("not a file of one tensor")
+    }
+    if tensor.element != type.element {
+      throw Diagnostic("\(self) holds \(tensor.type), and the model takes \(type)")
+    }
+    guard tensor.shape == type.shape else {
+      throw Diagnostic("\(self) holds \(tensor.shape), and the model takes \(type.shape)")
+    }
+    return tensor
   }
 }

@@ -16,12 +16,16 @@ public enum ModelLoader {
   ///   - features: Whether the outputs are those of the stages instead of the classes: `ModelGraph.backbone`. Weights may
   ///     then be of a backbone or of the whole model.
   ///   - dimensions: Extents of an `.onnx` file's symbolic dimensions, by name.
+  ///   - bindings: Contents of inputs of an `.onnx` file, by name.
   /// - Throws: A `Diagnostic` or a `DiagnosticList`; an unknown model is one line with the nearest names.
   public static func load(
     model: String, weights: WeightSource? = nil, inputSize: (height: Int, width: Int)? = nil, batch: Int? = nil,
     resizePositions: Bool = false, membershipSeed: UInt64 = 0, features: Bool = false,
-    dimensions: [String: Int] = [:]
+    dimensions: [String: Int] = [:], bindings: [String: InputSource] = [:]
   ) throws -> ModelGraph {
+    if !bindings.isEmpty && !model.hasSuffix(".onnx") {
+      throw Diagnostic("\(model) is no .onnx model, the inputs of which are bound")
+    }
     if !dimensions.isEmpty && !model.hasSuffix(".onnx") {
       throw Diagnostic("\(model) has no symbolic dimensions; those of an .onnx model are given sizes")
     }
@@ -36,7 +40,7 @@ public enum ModelLoader {
       if batch != nil { throw Diagnostic("\(model) has fixed shapes; a batch needs a spec or a zoo model") }
       if model.hasSuffix(".onnx") {
         if weights != nil { throw Diagnostic("\(model) holds its own weights; leave out --weights") }
-        return ModelGraph(graph: try ONNXImporter.read(model, dimensions: dimensions))
+        return ModelGraph(graph: try ONNXImporter.read(model, dimensions: dimensions, bindings: bindings))
       }
       return ModelGraph(graph: try GraphFile.read(model, weights: weights))
     }

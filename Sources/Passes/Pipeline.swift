@@ -2,18 +2,30 @@ import IR
 
 /// The passes of a compilation, in order.
 public enum Pipeline {
+  /// The passes that make of a graph what its parts stand for, whoever wrote it down: after them it has the ops of the
+  /// same model's spec, and computes what it did but for rounding.
+  public static let raising: [any Pass] = [
+    FoldConstants(),  // first, so that every later fold sees plain constants
+    ShareConstants(),  // behind it, which may compute equal ones
+    Canonicalize(),  // before what looks for one form of a thing
+    RaiseSilu(),  // before products, whose epilogues know the op and not its parts
+    RaiseGelu(),  // like it
+    RaiseBatchNorm(),  // behind activations, whose parts look like a norm's; before norms are folded
+    RaiseRoll(),  // before neighbourhoods, which are made of rolls
+    RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
+    RaiseGatedNeighborhood(),  // for the same
+    RaiseNearest(),  // for the same
+    RaiseInterleave(),  // behind neighbourhoods, whose rows it makes images of
+    RaiseImage(),  // after it: what convolutions read are images then
+  ]
+
   /// Every pass of an ordinary compilation, a line a pass, each with the reason for its place.
   ///
   /// - Parameter lowerings: What the user asked for in place of the cheapest.
   public static func passes(
     for target: Target, lowerings: LoweringRequests = LoweringRequests()
   ) -> [any Pass] {
-    [
-      FoldConstants(),  // first, so that every later fold sees plain constants
-      Canonicalize(),  // before what looks for one form of a thing
-      RaiseGelu(),  // before products, whose epilogues know the op and not its parts
-      RaiseRoll(),  // before neighbourhoods, which are made of rolls
-      RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
+    raising + [
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
       FoldScale(),  // before the heads, for scales inside them
       FoldIdentity(),  // after both, which change a convolution before its input is added to it

@@ -15,8 +15,8 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "How long to repeat it.", transform: { try BenchCommand.seconds(parsing: $0) })
   var seconds = 2.0
 
-  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
-  var input = "synthetic"
+  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
+  var input: [InputOption] = []
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -32,7 +32,6 @@ struct BenchCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let source = try InputSource(parsing: input)
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     let target = compilation.target
     if target.isEmulated(on: Target.machineFeatures()) {
@@ -40,7 +39,7 @@ struct BenchCommand: AsyncParsableCommand {
         "this machine has no AVX-512, and the time of an emulation means nothing",
         notes: ["bench another target, or on another machine; run and verify do emulate it"])
     }
-    let inputs = try compilation.inputs(source).flatMap(\.bytes)
+    let inputs = try compilation.inputs(input).flatMap(\.bytes)
     let result = try await compilation.compileVisibly()
     let threads = options.runThreads
     var compiling = CompiledModel.Options()

@@ -43,7 +43,7 @@ struct Compilation {
     model = try ModelLoader.load(
       model: options.model, weights: weights, inputSize: size, batch: options.batch,
       resizePositions: options.resizePositions, membershipSeed: options.membershipSeed, features: options.features,
-      dimensions: options.dimensions)
+      dimensions: options.dimensions, bindings: options.bindings)
     if golden != nil && options.features { throw Diagnostic("a golden has logits, and --features leaves none") }
     tuning = try options.tuning.map { try TuningFile.read($0, for: target) }
     if options.normalize { try normalize() }

@@ -115,6 +115,31 @@ struct DimensionOption: Hashable, Sendable {
   }
 }
 
+/// `NAME=SOURCE`, or a source alone for the first input: what a model is run on.
+struct InputOption: Hashable, Sendable {
+  /// Nil for the first input, or the only one.
+  var name: String?
+  var source: InputSource
+
+  /// - Parameter needsName: Whether a source alone will not do.
+  init(parsing text: String, needsName: Bool = false) throws {
+    // A file's name may hold an equals sign too: the first one that has a source behind it counts.
+    if let split = text.firstIndex(of: "="), split != text.startIndex,
+      let source = try? InputSource(parsing: String(text[text.index(after: split)...]))
+    {
+      name = String(text[..<split])
+      self.source = source
+      return
+    }
+    if needsName { throw ValidationError("'\(text)' binds nothing; expected NAME=FILE.npy, like axes=axes.npy") }
+    source = try InputSource(parsing: text)
+  }
+
+  static let help = ArgumentHelp(
+    "What to run it on; NAME= names an input of several (may be repeated).",
+    valueName: "[NAME=]synthetic[:SEED]|FILE.npy|FILE.pb|IMAGE")
+}
+
 /// What every command that compiles takes.
 struct CompileOptions: ParsableArguments {
   @Argument(help: "A model of the zoo (see 'vigc models'), a .yaml spec, an .onnx model, or a .vir graph.")
@@ -147,6 +172,13 @@ struct CompileOptions: ParsableArguments {
     help: ArgumentHelp("The size of a symbolic dimension of an .onnx model (may be repeated).", valueName: "NAME=N"),
     transform: { try DimensionOption(parsing: $0) })
   var dim: [DimensionOption] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Contents of an input of an .onnx model that are known when it is compiled (may be repeated).",
+      valueName: "NAME=FILE.npy"),
+    transform: { try InputOption(parsing: $0, needsName: true) })
+  var bind: [InputOption] = []
 
   @Flag(help: "The outputs of the stages instead of the classes, by their strides: stride4, stride8, ...")
   var features = false
@@ -203,6 +235,11 @@ struct CompileOptions: ParsableArguments {
   /// The sizes of symbolic dimensions by their names.
   var dimensions: [String: Int] { Dictionary(dim.map { ($0.name, $0.size) }) { first, _ in first } }
 
+  /// What inputs are bound to, by their names.
+  var bindings: [String: InputSource] {
+    Dictionary(bind.map { ($0.name ?? "", $0.source) }) { first, _ in first }
+  }
+
   /// Tasks that parallel regions are split into, and workers the arena has room for.
   var workerCount: Int { workers ?? threads.workers }
 
@@ -218,6 +255,10 @@ struct CompileOptions: ParsableArguments {
     let names = dim.map(\.name)
     if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
       throw ValidationError("--dim gives two sizes to '\(twice)'")
+    }
+    let bound = bind.compactMap(\.name)
+    if let twice = bound.first(where: { name in bound.filter { $0 == name }.count > 1 }) {
+      throw ValidationError("--bind gives two contents to '\(twice)'")
     }
     let modules = lowering.map(\.node)
     if let twice = modules.first(where: { node in modules.filter { $0 == node }.count > 1 }) {

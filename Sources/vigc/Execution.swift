@@ -7,38 +7,61 @@ import IR
 
 extension Compilation {
   /// The tensors of one run, in order of the graph's inputs.
-  func inputs(_ source: InputSource) throws -> [TensorData] {
+  ///
+  /// - Parameter given: What there is for inputs by their names; a nameless one is the first input's. Nothing at all
+  ///   stands for synthetic tensors, and a nameless synthetic source fills every input that has no other.
+  func inputs(_ given: [InputOption]) throws -> [TensorData] {
     let graph = model.graph
+    let names = graph.inputs.map { graph.values[$0.index].name }
+    var sources: [String: InputSource] = [:]
+    var rest: InputSource? = given.isEmpty ? .synthetic(seed: 0) : nil
+    for option in given {
+      guard let name = option.name ?? names.first else {
+        throw Diagnostic("\(self.name) has no input; leave out --input \(option.source)")
+      }
+      guard names.contains(name) else {
+        let hint = names.isEmpty ? "it has none" : "there is \(names.joined(separator: ", "))"
+        throw Diagnostic("\(self.name) has no input '\(name)'; \(hint)")
+      }
+      if sources.updateValue(option.source, forKey: name) != nil {
+        throw Diagnostic("the input '\(name)' is given twice")
+      }
+      if case .synthetic = option.source, option.name == nil { rest = option.source }
+    }
+    let missing = names.filter { sources[$0] == nil }
+    if rest == nil, !missing.isEmpty {
+      throw Diagnostic(
+        "\(self.name) takes \(names.count) inputs, and nothing is given for \(missing.joined(separator: ", "))",
+        notes: ["name each: --input \(missing[0])=FILE.npy"])
+    }
     return try graph.inputs.enumerated().map { position, value in
       let type = graph.tensorType(of: value)
-      let name = graph.values[value.index].name
-      guard type.element == .f32 else {
-        throw Diagnostic("the input \(name) of \(self.name) is \(type.element.rawValue); only f32 can be given")
-      }
-      if position == 0 {
+      guard let source = sources[names[position]] ?? rest else { preconditionFailure("missing ones were refused") }
+      if position == 0, type.element == .f32 {
         return try source.load(
           shape: type.shape, preprocessing: model.preprocessing, normalizes: !options.normalize)
       }
-      guard case .synthetic(let seed) = source else {
-        throw Diagnostic("\(self.name) has \(graph.inputs.count) inputs, which only synthetic ones fill")
-      }
-      return TensorData(
-        shape: type.shape, floats: SyntheticWeights(seed: seed).uniform(name, count: type.count))
+      return try source.load(type, name: names[position])
     }
   }
 
-  /// What the interpreter makes of a graph in double precision.
+  /// What the interpreter makes of a graph in double precision, as numbers.
   static func interpret(_ graph: Graph, _ inputs: [TensorData]) throws -> [[Double]] {
-    try GraphInterpreter<Double>().run(graph, inputs: inputs.map { Tensor($0) }).map(\.real)
+    try results(graph, inputs).map(\.numbers)
+  }
+
+  private static func results(_ graph: Graph, _ inputs: [TensorData]) throws -> [Tensor<Double>] {
+    try GraphInterpreter<Double>().run(graph, inputs: inputs.map { Tensor($0) })
   }
 
   /// What the loop interpreter makes of a program.
-  func interpret(_ program: LoopProgram, _ inputs: [TensorData]) throws -> [[Double]] {
+  func interpret(_ program: LoopProgram, _ inputs: [TensorData]) throws -> [TensorData] {
     let names = program.buffers.filter { $0.storage == .input }.map(\.name)
-    let outputs = program.buffers.filter { $0.storage == .output }.map(\.name)
-    let contents = Dictionary(uniqueKeysWithValues: zip(names, inputs.map(\.floats)))
-    let found = try LoopInterpreter(program: program, target: target).run(floats: contents)
-    return outputs.map { (found[$0] ?? []).map(Double.init) }
+    let contents = Dictionary(uniqueKeysWithValues: zip(names, inputs.map(\.bytes)))
+    let found = try LoopInterpreter(program: program, target: target).run(contents)
+    return program.buffers.filter { $0.storage == .output }.map { buffer in
+      TensorData(element: buffer.element, shape: [buffer.count], bytes: found[buffer.name] ?? [])
+    }
   }
 
   /// Compiles a library's C with its driver and hands it over; says so where the machine needs an emulation.
@@ -54,40 +77,60 @@ extension Compilation {
     }
   }
 
-  /// One run of the model on an engine.
+  /// One run of the model on an engine, as numbers.
   mutating func execute(_ engine: Engine, _ inputs: [TensorData]) async throws -> [[Double]] {
+    if engine == .graph {
+      let graph = model.graph
+      return try await Console.progress("interpreting the graph of \(name)") { try Self.interpret(graph, inputs) }
+    }
+    return try await tensors(engine, inputs).map { Tensor<Double>($0).numbers }
+  }
+
+  /// One run of the model on an engine: each output in its own element type.
+  mutating func tensors(_ engine: Engine, _ inputs: [TensorData]) async throws -> [TensorData] {
+    let graph = model.graph
+    let shapes = graph.outputs.map { graph.tensorType(of: $0).shape }
+    let flat: [TensorData]
     switch engine {
     case .c:
       let library = try compile().library
       let threads = options.runThreads
-      return try await withExecutable(library) { executable in
+      flat = try await withExecutable(library) { executable in
         library.split(try await executable.run(inputs.flatMap(\.bytes), threads: threads))
       }
     case .graph:
-      let graph = model.graph
-      return try await Console.progress("interpreting the graph of \(name)") { try Self.interpret(graph, inputs) }
+      return try await Console.progress("interpreting the graph of \(name)") {
+        try Self.results(graph, inputs).map { TensorData(encoding: $0) }
+      }
     case .loops:
       let compilation = self
       let program = try lower(optimize())
-      return try await Console.progress("interpreting the loops of \(name)") {
+      flat = try await Console.progress("interpreting the loops of \(name)") {
         try compilation.interpret(program, inputs)
       }
     }
+    return zip(flat, shapes).map { TensorData(element: $0.element, shape: $1, bytes: $0.bytes) }
   }
 }
 
 extension EmittedLibrary {
-  /// The output bytes of one run as one list of reals a tensor.
-  func split(_ bytes: [UInt8]) -> [[Double]] {
+  /// The output bytes of one run as one tensor of one axis each.
+  func split(_ bytes: [UInt8]) -> [TensorData] {
     var position = 0
     return zip(outputElements, outputTypes).map { count, type in
       let end = position + count * type.byteCount
       defer { position = end }
-      let data = TensorData(element: type, shape: [count], bytes: Array(bytes[position..<end]))
-      switch Tensor<Double>(data).storage {
-      case .real(let values): return values
-      case .integer(let values): return values.map(Double.init)
-      }
+      return TensorData(element: type, shape: [count], bytes: Array(bytes[position..<end]))
+    }
+  }
+}
+
+extension Tensor where T == Double {
+  /// The elements as doubles, to which large integers are rounded.
+  var numbers: [Double] {
+    switch storage {
+    case .real(let values): values
+    case .integer(let values): element == .u64 ? values.map { Double(UInt64(bitPattern: $0)) } : values.map(Double.init)
     }
   }
 }

@@ -25,6 +25,8 @@ struct ExplainCommand: AsyncParsableCommand {
     try Console.write("\nGraph constructions\n\n" + explanation.choices)
     try Console.write("\nKernels\n\n" + explanation.kernels)
     try Console.write("\n" + explanation.general)
+    let unrecognized = explanation.unrecognized
+    if !unrecognized.isEmpty { try Console.write("\n" + unrecognized) }
   }
 }
 
@@ -82,6 +84,32 @@ struct Explanation {
       if let nested = node.op as? Fuse { return ["[" + operations(nested.body).joined(separator: " ") + "]"] }
       return node.op is Constant || node.op is ConvertLayout ? [] : [node.op.mnemonic]
     }
+  }
+
+  /// What looks like a graph construction and was not recognised as one: what chooses neighbours, or takes the maximum
+  /// over differences with rolls, node by node. Empty where there is none.
+  var unrecognized: String {
+    let definitions = graph.definitions
+    func producer(_ value: ValueID) -> Node? { definitions[value].map { graph.nodes[$0] } }
+    func isRoll(_ value: ValueID) -> Bool { producer(value)?.op is IR.Roll }
+    /// A difference with a roll, or what a gate leaves of one.
+    func isRolledDifference(_ value: ValueID) -> Bool {
+      guard let node = producer(value) else { return false }
+      if node.op is Subtract { return node.operands.contains(where: isRoll) }
+      return node.op is Multiply && node.operands.contains { producer($0)?.op is Subtract && isRolledDifference($0) }
+    }
+    let choices = lowered.filter { $0.op is TopK }.map {
+      "\(module($0)): top_k chooses by values that are not the distances of a known graph construction"
+    }
+    var seen: Set<String> = []
+    let maxima = lowered.filter { $0.op is Maximum && $0.operands.contains(where: isRolledDifference) }.filter {
+      seen.insert(module($0)).inserted
+    }.map {
+      "\(module($0)): maxima over differences with rolls that are not the neighbours of a known graph construction"
+    }
+    let lines = choices + maxima
+    if lines.isEmpty { return "" }
+    return "Not recognised as a graph construction, and so run op by op\n\n" + lines.joined(separator: "\n") + "\n"
   }
 
   /// What no kernel knows, and runs as its op's plain loops: right, and slower.

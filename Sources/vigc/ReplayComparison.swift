@@ -1,6 +1,7 @@
 import Codegen
 import Frontends
 import IR
+import Passes
 
 /// Compares a compiled model with the interpreter where both use the graphs that the compiled one chose.
 ///
@@ -22,8 +23,14 @@ struct ReplayComparison {
 
   func run(_ compilation: Compilation, _ inputs: [TensorData]) async throws -> Outcome {
     var probe = compilation
-    let graph = compilation.model.graph
-    let choices = graph.nodes.compactMap { Choice($0, in: graph) }
+    var graph = compilation.model.graph
+    var choices = graph.nodes.compactMap { Choice($0, in: graph) }
+    if choices.isEmpty {
+      // An exporter's graph chooses op by op; what is compiled has its choices as graphs.
+      graph = try probe.run(Pipeline.raising, on: graph)
+      probe.model.graph = graph
+      choices = graph.nodes.compactMap { Choice($0, in: graph) }
+    }
     guard !choices.isEmpty else {
       throw Diagnostic("\(compilation.name) has no graph that depends on data: leave out --replay")
     }

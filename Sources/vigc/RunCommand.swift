@@ -10,10 +10,12 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var options: CompileOptions
 
-  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
-  var input = "synthetic"
+  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
+  var input: [InputOption] = []
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Write the outputs as float32.", valueName: "FILE.npy|FILE.npz"))
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Write the outputs, each in its element type.", valueName: "FILE.npy|FILE.npz"))
   var output: String?
 
   @Option(
@@ -29,18 +31,14 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let source = try InputSource(parsing: input)
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     if compilation.hasDefaultWeights {
       Console.warn("no --weights: the model runs on synthetic ones, and its result means nothing")
     }
-    let inputs = try compilation.inputs(source)
-    let outputs = try await compilation.execute(engine, inputs)
+    let inputs = try compilation.inputs(input)
+    let outputs = try await compilation.tensors(engine, inputs)
     let graph = compilation.model.graph
-    let tensors = zip(graph.outputs, outputs).map { value, values in
-      let data = TensorData(shape: graph.tensorType(of: value).shape, floats: values.map { Float($0) })
-      return (name: graph.values[value.index].name, data: data)
-    }
+    let tensors = zip(graph.outputs, outputs).map { (name: graph.values[$0.index].name, data: $1) }
     if let output { try NumpyArchive.write(tensors, to: output) }
     if options.features {
       if output == nil { try printFeatures(tensors) }
@@ -52,7 +50,7 @@ struct RunCommand: AsyncParsableCommand {
   private func printFeatures(_ tensors: [(name: String, data: TensorData)]) throws {
     var table = Table(["output", "shape", "mean", "deviation"], numbers: [2, 3])
     for (name, data) in tensors {
-      let values = data.floats.map(Double.init)
+      let values = Tensor<Double>(data).numbers
       let mean = values.reduce(0, +) / Double(values.count)
       let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
       let shape = data.shape.map(String.init).joined(separator: "x")
@@ -64,14 +62,16 @@ struct RunCommand: AsyncParsableCommand {
   /// The largest values of each row, larger ones first, of equal ones the first class.
   private func printBest(_ count: Int, of tensor: TensorData) throws {
     let batch = max(1, tensor.shape.first ?? 1)
-    let values = tensor.floats
+    let values = Tensor<Double>(tensor).numbers
     let classes = values.count / batch
     try Console.line("output \(tensor.shape.map(String.init).joined(separator: "x"))")
     for row in 0..<batch {
       let scores = Array(values[row * classes..<(row + 1) * classes])
       let best = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }.prefix(count)
       var table = Table([batch == 1 ? "class" : "class of input \(row)", "score"], numbers: [0, 1])
-      for index in best { table.add(["\(index)", "\(scores[index])"]) }
+      for index in best {
+        table.add(["\(index)", tensor.element == .f32 ? "\(Float(scores[index]))" : "\(scores[index])"])
+      }
       try Console.write(table.text)
     }
   }

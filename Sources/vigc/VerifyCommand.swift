@@ -23,8 +23,8 @@ struct VerifyCommand: AsyncParsableCommand {
     transform: { try VerifyCommand.tolerance(parsing: $0) })
   var tolerance = 1e-5
 
-  @Option(help: ArgumentHelp("What to run it on.", valueName: "synthetic[:SEED]|FILE.npy|IMAGE"))
-  var input: String?
+  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
+  var input: [InputOption] = []
 
   @Option(help: "What executes the model: its compiled C, or an interpreter of the graph or of the loops.")
   var engine = Engine.c
@@ -55,7 +55,7 @@ struct VerifyCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
-    if golden != nil && input != nil { throw ValidationError("a golden comes with its input: leave out --input") }
+    if golden != nil && !input.isEmpty { throw ValidationError("a golden comes with its input: leave out --input") }
     if golden != nil && options.normalize {
       throw ValidationError("a golden's input is normalised already: leave out --normalize")
     }
@@ -65,7 +65,6 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let golden = try self.golden.map { try Golden(path: $0) }
-    let source = try golden.map { .synthetic(seed: $0.seed) } ?? InputSource(parsing: input ?? "synthetic")
     var compilation = try await Console.progress("loading \(options.model)") {
       try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
     }
@@ -74,7 +73,7 @@ struct VerifyCommand: AsyncParsableCommand {
       throw Diagnostic(
         "\(self.golden ?? "") is the golden of \(golden.model), and the model is \(compilation.model.graph.name)")
     }
-    let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(source)
+    let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(input)
     let outputs = try await compilation.execute(engine, inputs)
     let reference = golden == nil ? try await compilation.reference(inputs) : []
     let error =

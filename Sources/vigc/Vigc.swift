@@ -12,9 +12,9 @@ struct Vigc: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vigc", abstract: "Compiles Vision-GNN models to standalone C.", version: version,
     subcommands: [
-      ModelsCommand.self, PassesCommand.self, TargetsCommand.self, CompileCommand.self, RunCommand.self,
-      VerifyCommand.self, BenchCommand.self, TuneCommand.self, InspectCommand.self, ExplainCommand.self,
-      OptCommand.self, ExportCommand.self,
+      ModelsCommand.self, PassesCommand.self, TargetsCommand.self, OperatorsCommand.self, CompileCommand.self,
+      RunCommand.self, VerifyCommand.self, BenchCommand.self, TuneCommand.self, InspectCommand.self,
+      ExplainCommand.self, OptCommand.self, ExportCommand.self,
     ])
 }
 

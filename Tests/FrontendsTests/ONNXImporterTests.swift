@@ -228,7 +228,7 @@ import Testing
 
   @Test func allThatIsNotSupportedIsSaidAtOnce() throws {
     let nodes = [
-      node("TopK", ["x", "k"], ["values", "indices"]), node("Relu", ["values"], ["unread"]),
+      node("Loop", ["x", "k"], ["values", "indices"]), node("Relu", ["values"], ["unread"]),
       node("Conv", ["x", "w"], ["c"], [.integer("group", 2)]), node("Relu", ["x"], ["r"], [.integer("odd", 1)]),
       node("Reshape", ["x", "indices"], ["y"]),
     ]
@@ -236,8 +236,8 @@ import Testing
     #expect(
       problems(model(nodes, weights: weights)) == [
         """
-        m.onnx: the node 'n.values' (TopK) over f32[1,2,3,4], i64[1]: the operator is not supported
-          choices of neighbours are compiled from a spec (docs/ModelSpec.md) or a zoo model, not from TopK
+        m.onnx: the node 'n.values' (Loop) over f32[1,2,3,4], i64[1]: the operator is not supported
+          loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them
         """,
         """
         m.onnx: the node 'n.c' (Conv) over f32[1,2,3,4], f32[1,2,1,1]: conv2d: 2 groups do not divide 2 input and 1 \
@@ -254,7 +254,7 @@ import Testing
       change(&model)
       return message { try read(model) }
     }
-    #expect(refusal { $0.opsetImport[0].version = 9 }.contains("it is written in operator set 9; 11 to 26 are read"))
+    #expect(refusal { $0.opsetImport[0].version = 6 }.contains("it is written in operator set 6; 7 to 27 are read"))
     #expect(refusal { $0.opsetImport = [] }.contains("does not say which operator set"))
     #expect(refusal { $0.graph.node = [] }.contains("without a graph"))
     #expect(refusal { $0.graph.node[0].input = ["y"] }.contains("reads 'y', which nothing before it computes"))
@@ -352,6 +352,7 @@ import Testing
     let text = try readText(packageRoot.appendingPathComponent("docs/OnnxSupport.md").path)
     let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
     let expected = ONNXImporter.supportedOperators.map { "| `\($0.name)` | \($0.limits) |" }
-    #expect(rows.map(String.init) == expected)
+    #expect(rows.count == expected.count)
+    for (row, start) in zip(rows, expected) { #expect(row.hasPrefix(start)) }
   }
 }

@@ -6,7 +6,7 @@ public enum NumpyArchive {
   /// Sizes and offsets have 32 bits.
   private static let mostBytes = Int(UInt32.max)
 
-  /// Writes float32 tensors, whole or not at all: to a `.npz` file by their names, a single one also to a `.npy` file.
+  /// Writes tensors, whole or not at all: to a `.npz` file by their names, a single one also to a `.npy` file.
   public static func write(_ tensors: [(name: String, data: TensorData)], to path: String) throws {
     if path.hasSuffix(".npz") { return try writeFileAtomically(contents(tensors), to: path) }
     guard tensors.count == 1 else {

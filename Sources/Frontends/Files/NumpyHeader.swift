@@ -60,6 +60,12 @@ struct NumpyHeader: Sendable {
     "u4": .u32, "u8": .u64, "b1": .bool,
   ]
 
+  /// How an element type is spelled, in little-endian order; that of float32 for bfloat16, which NumPy has not.
+  static func name(of element: ElementType) -> String {
+    let name = types.first { $0.value == element }?.key ?? "f4"
+    return (element.byteCount == 1 ? "|" : "<") + name
+  }
+
   /// Where the array is of another type than what reads it can use.
   func wrongType(file: String) -> Diagnostic { Self.wrongType(typeName, file: file) }
 

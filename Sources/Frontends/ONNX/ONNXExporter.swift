@@ -19,8 +19,8 @@ public enum ONNXExporter {
   /// A protocol buffer cannot be larger.
   static let mostBytes = Int(Int32.max)
 
-  /// Ops that only passes make, and so no graph holds that is exported.
-  static let internalOps: [any Op.Type] = [ConvertLayout.self, Fuse.self, Links.self]
+  /// Ops that only passes make, and so no graph holds that is exported; and what this operator set has not.
+  static let internalOps: [any Op.Type] = [BitCast.self, ConvertLayout.self, Fuse.self, Links.self]
 
   /// The bytes of a model.
   ///

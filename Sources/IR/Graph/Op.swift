@@ -31,9 +31,13 @@ public protocol Op: Sendable {
   /// Plain loops for the op on row-major tensors, for a node that no kernel was built for. Throws a `Diagnostic` for
   /// an op that only exists to be folded or fused away.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws
+
+  /// Whether `buildLoops` reads results back that it has written.
+  var readsResults: Bool { get }
 }
 
 extension Op {
   public var region: Graph? { nil }
+  public var readsResults: Bool { false }
   public var mnemonic: String { Self.mnemonic }
 }

@@ -17,6 +17,26 @@ public struct TensorData: Hashable, Sendable {
     self.init(element: .f32, shape: shape, bytes: floats.withUnsafeBytes { Array($0) })
   }
 
+  /// Numbers as elements of a type, row-major: reals rounded to the nearest, integers whole and of the type.
+  public init(_ element: ElementType, shape: [Int], _ numbers: [Double]) {
+    var bytes: [UInt8] = []
+    func append(_ word: some FixedWidthInteger) { withUnsafeBytes(of: word.littleEndian) { bytes += $0 } }
+    for number in numbers {
+      switch element {
+      case .f32: append(Float(number).bitPattern)
+      case .f64: append(number.bitPattern)
+      case .f16: append(HalfFloat.f16(Float(number)))
+      case .bf16: append(HalfFloat.bf16(Float(number)))
+      case .i8, .u8, .bool: append(UInt8(truncatingIfNeeded: Int64(number)))
+      case .i16, .u16: append(UInt16(truncatingIfNeeded: Int64(number)))
+      case .i32, .u32: append(UInt32(truncatingIfNeeded: Int64(number)))
+      case .i64: append(Int64(number))
+      case .u64: append(UInt64(number))
+      }
+    }
+    self.init(element: element, shape: shape, bytes: bytes)
+  }
+
   public var count: Int { shape.reduce(1, *) }
   public var type: TensorType { TensorType(element, shape) }
 

@@ -47,3 +47,33 @@ private func decode<Stored: BitwiseCopyable, Result>(_ data: TensorData, _ conve
     }
   }
 }
+
+extension TensorData {
+  /// The contents of a tensor in its element type: reals rounded to the nearest, integers as they are.
+  public init(encoding tensor: Tensor<Double>) {
+    var bytes: [UInt8] = []
+    func append(_ word: some FixedWidthInteger) { withUnsafeBytes(of: word.littleEndian) { bytes += $0 } }
+    switch tensor.storage {
+    case .real(let values):
+      for value in values {
+        switch tensor.element {
+        case .f32: append(Float(value).bitPattern)
+        case .f64: append(value.bitPattern)
+        case .f16: append(HalfFloat.f16(Float(value)))
+        case .bf16: append(HalfFloat.bf16(Float(value)))
+        case .i8, .u8, .i16, .u16, .i32, .u32, .i64, .u64, .bool: preconditionFailure("reals are floats")
+        }
+      }
+    case .integer(let values):
+      for value in values {
+        switch tensor.element.byteCount {
+        case 1: append(UInt8(truncatingIfNeeded: value))
+        case 2: append(UInt16(truncatingIfNeeded: value))
+        case 4: append(UInt32(truncatingIfNeeded: value))
+        default: append(value)
+        }
+      }
+    }
+    self.init(element: tensor.element, shape: tensor.shape, bytes: bytes)
+  }
+}

@@ -135,7 +135,8 @@ private struct Binary: LaneOperation {
     case .xor: return { for i in 0..<n { d[i] = x[i] ^ y[i] } }
     case .shiftLeft: return { for i in 0..<n { d[i] = x[i] &<< y[i] } }
     case .shiftRight: return { for i in 0..<n { d[i] = x[i] &>> y[i] } }
-    case .divide: misplaced(operation)
+    case .divide:
+      return { for i in 0..<n { d[i] = y[i] == 0 ? 0 : x[i].dividedReportingOverflow(by: y[i]).partialValue } }
     }
   }
 

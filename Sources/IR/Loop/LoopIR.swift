@@ -116,7 +116,8 @@ public enum LoopUnary: String, CaseIterable, Hashable, Sendable {
 }
 
 /// Lane-wise operations on two operands of one type. `min` and `max` return the second operand when either is NaN
-/// or both are zero, as SSE and AVX do: `min(a, b)` is `a < b ? a : b`.
+/// or both are zero, as SSE and AVX do: `min(a, b)` is `a < b ? a : b`. `div` of integers truncates; by zero it is zero, and
+/// of the least number by -1 that number.
 public enum LoopBinary: String, CaseIterable, Hashable, Sendable {
   case add
   case subtract = "sub"

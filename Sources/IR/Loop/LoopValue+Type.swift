@@ -2,7 +2,8 @@
 // that says which rule the value breaks. The C printer, the verifier and the interpreter all ask here.
 //
 //   arithmetic  f32, f64 and the integers (not bool); f16 and bf16 only move: load, store, convert, select, shuffle
-//   divide, sqrt, floor, ceil, round, fma   f32 and f64
+//   sqrt, floor, ceil, round, fma           f32 and f64
+//   divide      f32, f64 and the integers
 //   and, or, xor, not                       masks, integers and bool
 //   shl, shr                                integers; shr is arithmetic where the type is signed
 //   splat, select, shuffle, permute, gather, convert, bits   elements, never masks
@@ -261,7 +262,7 @@ extension LoopScope {
     let fits =
       switch operation {
       case .add, .subtract, .multiply, .minimum, .maximum: a.isArithmetic
-      case .divide: a.isRealArithmetic
+      case .divide: a.isRealArithmetic || a.isInteger
       case .and, .or, .xor: a.isMask || a.isInteger || a.element == .bool
       case .shiftLeft, .shiftRight: a.isInteger
       }

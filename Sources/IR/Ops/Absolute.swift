@@ -1,7 +1,7 @@
 import RealModule
 
 /// |x|.
-public struct Absolute: UnaryOp, ParameterlessOp {
+public struct Absolute: UnaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "absolute"
 
   public init() {}
@@ -10,7 +10,15 @@ public struct Absolute: UnaryOp, ParameterlessOp {
     abs(x)
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    .unary(.absolute, operands[0])
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 { element == .u64 || x[0] >= 0 ? x[0] : 0 &- x[0] }
+
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
     .unary(.absolute, operands[0])
   }
 }

@@ -1,7 +1,7 @@
 import RealModule
 
-/// a / b.
-public struct Divide: BinaryOp, ParameterlessOp {
+/// a / b; of integers towards zero, and zero where b is.
+public struct Divide: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "divide"
 
   public init() {}
@@ -10,7 +10,19 @@ public struct Divide: BinaryOp, ParameterlessOp {
     a / b
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    operands[0] / operands[1]
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 {
+    if x[1] == 0 { return 0 }
+    if element == .u64 { return Int64(bitPattern: UInt64(bitPattern: x[0]) / UInt64(bitPattern: x[1])) }
+    return x[1] == -1 ? 0 &- x[0] : x[0] / x[1]
+  }
+
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
     operands[0] / operands[1]
   }
 }

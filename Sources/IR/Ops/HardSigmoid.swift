@@ -1,7 +1,7 @@
 import RealModule
 
 /// min(max(alpha * x + beta, 0), 1). PyTorch's has alpha 1/6 and beta 1/2, ONNX's alpha defaults to 1/5.
-public struct HardSigmoid: UnaryOp {
+public struct HardSigmoid: UnaryOp, ArithmeticOp {
   public static let mnemonic = "hard_sigmoid"
 
   /// The slope.
@@ -28,8 +28,8 @@ public struct HardSigmoid: UnaryOp {
     return y < 0 ? 0 : y > 1 ? 1 : y
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    let y = .f32(alpha, lanes: lanes) * operands[0] + .f32(beta, lanes: lanes)
-    return .minimum(.f32(1, lanes: lanes), .maximum(.f32(0, lanes: lanes), y))
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    let y = .literal(alpha, type) * operands[0] + .literal(beta, type)
+    return .minimum(.literal(1, type), .maximum(.literal(0, type), y))
   }
 }

@@ -1,7 +1,7 @@
 import RealModule
 
 /// x * min(max(x / 6 + 1/2, 0), 1), as PyTorch and ONNX define it.
-public struct HardSwish: UnaryOp, ParameterlessOp {
+public struct HardSwish: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "hard_swish"
 
   public init() {}
@@ -11,9 +11,9 @@ public struct HardSwish: UnaryOp, ParameterlessOp {
     return x * (gate < 0 ? 0 : gate > 1 ? 1 : gate)
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     let x = operands[0]
-    let gate = x * .f32(1.0 / 6, lanes: lanes) + .f32(0.5, lanes: lanes)
-    return x * .minimum(.f32(1, lanes: lanes), .maximum(.f32(0, lanes: lanes), gate))
+    let gate = x * .literal(1.0 / 6, type) + .literal(0.5, type)
+    return x * .minimum(.literal(1, type), .maximum(.literal(0, type), gate))
   }
 }

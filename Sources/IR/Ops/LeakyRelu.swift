@@ -1,7 +1,7 @@
 import RealModule
 
 /// x where x >= 0, slope * x elsewhere.
-public struct LeakyRelu: UnaryOp {
+public struct LeakyRelu: UnaryOp, ArithmeticOp {
   public static let mnemonic = "leaky_relu"
 
   /// The factor of negative values.
@@ -23,8 +23,8 @@ public struct LeakyRelu: UnaryOp {
     x < 0 ? T(slope) * x : x
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     let x = operands[0]
-    return .select(.compare(.less, x, .f32(0, lanes: lanes)), .f32(slope, lanes: lanes) * x, x)
+    return .select(.compare(.less, x, .literal(0, type)), .literal(slope, type) * x, x)
   }
 }

@@ -1,6 +1,6 @@
 import RealModule
 
-/// Matrix product over the last two axes, [..., M, K] times [..., K, N]; the axes before broadcast.
+/// Matrix product over the last two axes, [..., M, K] times [..., K, N]; the axes before broadcast. Integers wrap around.
 public struct MatMul: ParameterlessOp {
   public static let mnemonic = "matmul"
 
@@ -10,8 +10,8 @@ public struct MatMul: ParameterlessOp {
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["a", "b"])
-    let a = try checker.real(0)
-    let b = try checker.real(1)
+    let a = try checker.number(0)
+    let b = try checker.number(1)
     try checker.sameElement(1, as: a)
     for (index, type) in [a, b].enumerated() where type.rank < 2 {
       throw checker.failure(index, mustBe: "of rank 2 at least")
@@ -41,6 +41,23 @@ public struct MatMul: ParameterlessOp {
     let columns = b.shape[b.shape.count - 1]
     let aStrides = broadcastStrides(a.shape.dropLast(2), to: batch).map { $0 * rows * depth }
     let bStrides = broadcastStrides(b.shape.dropLast(2), to: batch).map { $0 * depth * columns }
+    if case .integer(let left) = a.storage {
+      let right = b.integer
+      var integers: [Int64] = []
+      forEachIndex(batch) { index in
+        let aStart = zip(index, aStrides).reduce(0) { $0 + $1.0 * $1.1 }
+        let bStart = zip(index, bStrides).reduce(0) { $0 + $1.0 * $1.1 }
+        for row in 0..<rows {
+          for column in 0..<columns {
+            let sum = (0..<depth).reduce(Int64(0)) { sum, step in
+              sum &+ left[aStart + row * depth + step] &* right[bStart + step * columns + column]
+            }
+            integers.append(a.element.wrapped(sum))
+          }
+        }
+      }
+      return [.tensor(Tensor(element: a.element, shape: batch + [rows, columns], integer: integers))]
+    }
     var result = [T](repeating: 0, count: batch.reduce(1, *) * rows * columns)
     a.real.withUnsafeBufferPointer { aBuffer in
       b.real.withUnsafeBufferPointer { bBuffer in
@@ -61,23 +78,24 @@ public struct MatMul: ParameterlessOp {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let a = operands[0]
     let b = operands[1]
     let result = results[0]
+    let type = result.computingType
     let depth = a.shape[a.shape.count - 1]
     builder.loops(over: result.shape) { builder, index in
       let batch = Array(index.dropLast(2))
       let row = index[index.count - 2]
       let column = index[index.count - 1]
-      let sum = builder.register("sum", .f32, .f32(0))
+      let sum = builder.register("sum", type, .constant(0, type))
       builder.loop("k", 0, .constant(depth)) { builder, step in
         // `loadBroadcast` would read a row or column of extent 1 at 0, which is where the loop stands anyway.
-        let left = a.loadBroadcast(batch + [row, step])
-        let right = b.loadBroadcast(batch + [step, column])
-        builder.assign(sum, .fma(left, right, .variable(sum)))
+        let left = a.loadComputingBroadcast(batch + [row, step])
+        let right = b.loadComputingBroadcast(batch + [step, column])
+        let isReal = type.element?.isFloat == true
+        builder.assign(sum, isReal ? .fma(left, right, .variable(sum)) : .variable(sum) + left * right)
       }
-      builder.store(result.buffer, result.offset(index), .variable(sum))
+      builder.storeComputed(result, index, .variable(sum))
     }
   }
 }

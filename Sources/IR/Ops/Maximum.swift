@@ -1,7 +1,7 @@
 import RealModule
 
 /// a where a > b, b elsewhere: where one is NaN, the result is b.
-public struct Maximum: BinaryOp, ParameterlessOp {
+public struct Maximum: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "maximum"
 
   public init() {}
@@ -10,7 +10,15 @@ public struct Maximum: BinaryOp, ParameterlessOp {
     a > b ? a : b
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    .maximum(operands[0], operands[1])
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 { element.isLess(x[1], x[0]) ? x[0] : x[1] }
+
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
     .maximum(operands[0], operands[1])
   }
 }

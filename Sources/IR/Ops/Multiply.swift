@@ -1,7 +1,7 @@
 import RealModule
 
 /// a * b.
-public struct Multiply: BinaryOp, ParameterlessOp {
+public struct Multiply: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "multiply"
 
   public init() {}
@@ -10,7 +10,15 @@ public struct Multiply: BinaryOp, ParameterlessOp {
     a * b
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    operands[0] * operands[1]
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 { x[0] &* x[1] }
+
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
     operands[0] * operands[1]
   }
 }

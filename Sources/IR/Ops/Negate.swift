@@ -1,7 +1,7 @@
 import RealModule
 
 /// -x.
-public struct Negate: UnaryOp, ParameterlessOp {
+public struct Negate: UnaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "negate"
 
   public init() {}
@@ -10,7 +10,15 @@ public struct Negate: UnaryOp, ParameterlessOp {
     -x
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    -operands[0]
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 { 0 &- x[0] }
+
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
     -operands[0]
   }
 }

@@ -11,6 +11,8 @@ public struct Pad: Op {
     case reflect
     /// The border repeats the edge.
     case edge
+    /// The border is what lies at the other end, again and again.
+    case wrap
   }
 
   public var before: [Int]
@@ -73,6 +75,7 @@ public struct Pad: Op {
         case .constant: (0...last).contains(place) ? place * strides[axis] : nil
         case .reflect: (place < 0 ? -place : place > last ? 2 * last - place : place) * strides[axis]
         case .edge: min(max(place, 0), last) * strides[axis]
+        case .wrap: (place - floorDivide(place, last + 1) * (last + 1)) * strides[axis]
         }
       }
     }
@@ -105,6 +108,7 @@ public struct Pad: Op {
         case .constant: nil
         case .reflect: .constant(inside) - index
         case .edge: 0
+        case .wrap: (index - .constant(inside)) % x.shape[axis]
         }
       }
       region(inside, behind) { $0 - .constant(inside) }
@@ -113,6 +117,7 @@ public struct Pad: Op {
         case .constant: nil
         case .reflect: .constant(2 * last + inside) - index
         case .edge: .constant(last)
+        case .wrap: (index - .constant(inside)) % x.shape[axis]
         }
       }
     }

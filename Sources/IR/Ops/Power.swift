@@ -1,7 +1,8 @@
 import RealModule
 
-/// a to the power b: NaN for a negative base and an exponent that is not an integer; x^0 is 1.
-public struct Power: BinaryOp, ParameterlessOp {
+/// a to the power b: NaN for a negative base and an exponent that is not an integer; x^0 is 1. Of integers
+/// modulo 2 to their width, and towards zero where the exponent is negative.
+public struct Power: BinaryOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "power"
 
   public init() {}
@@ -41,5 +42,44 @@ public struct Power: BinaryOp, ParameterlessOp {
     result = .select(isEqual(b, literal(1)), a, result)
     result = .select(isEqual(b, literal(0.5)), .unary(.squareRoot, a), result)
     return .select(isEqual(b, literal(0)), literal(1), result)
+  }
+
+  public func apply(_ x: [Int64], _ element: ElementType) -> Int64 {
+    let (base, exponent) = (x[0], x[1])
+    if element != .u64 && exponent < 0 {
+      // 1 / base, to a power: only of units is that not less than one.
+      return base == 1 ? 1 : base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0
+    }
+    var result: Int64 = 1
+    var square = base
+    var rest = UInt64(bitPattern: exponent)
+    while rest > 0 {
+      if rest % 2 == 1 { result = result &* square }
+      square = square &* square
+      rest /= 2
+    }
+    return result
+  }
+
+  /// Square and multiply, a round for each bit of the exponent. Negative ones run over their two's complement, which
+  /// is right for the units: their powers repeat.
+  public func buildInteger(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
+    let type = LoopType(element)
+    func literal(_ value: Double) -> LoopValue { .constant(value, type) }
+    let result = builder.register("result", type, literal(1))
+    let square = builder.register("square", type, operands[0])
+    let rest = builder.register("rest", type, operands[1])
+    builder.loop("bit", 0, .constant(8 * element.byteCount)) { builder, _ in
+      let isSet = LoopValue.compare(.notEqual, .binary(.and, .variable(rest), literal(1)), literal(0))
+      builder.assign(result, .select(isSet, .variable(result) * .variable(square), .variable(result)))
+      builder.assign(square, .variable(square) * .variable(square))
+      builder.assign(rest, .binary(.shiftRight, .variable(rest), literal(1)))
+    }
+    guard element.isSigned else { return .variable(result) }
+    let size = builder.let("size", type, .unary(.absolute, operands[0]))
+    let ofNegative = LoopValue.select(.compare(.equal, size, literal(1)), .variable(result), literal(0))
+    return .select(.compare(.less, operands[1], literal(0)), ofNegative, .variable(result))
   }
 }

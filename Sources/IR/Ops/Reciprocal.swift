@@ -1,7 +1,7 @@
 import RealModule
 
 /// 1 / x.
-public struct Reciprocal: UnaryOp, ParameterlessOp {
+public struct Reciprocal: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "reciprocal"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Reciprocal: UnaryOp, ParameterlessOp {
     1 / x
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    .f32(1, lanes: lanes) / operands[0]
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    .literal(1, type) / operands[0]
   }
 }

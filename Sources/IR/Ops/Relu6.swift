@@ -1,7 +1,7 @@
 import RealModule
 
 /// min(max(x, 0), 6); NaN stays NaN.
-public struct Relu6: UnaryOp, ParameterlessOp {
+public struct Relu6: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "relu6"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Relu6: UnaryOp, ParameterlessOp {
     x < 0 ? 0 : x > 6 ? 6 : x
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    .minimum(.f32(6, lanes: lanes), .maximum(.f32(0, lanes: lanes), operands[0]))
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    .minimum(.literal(6, type), .maximum(.literal(0, type), operands[0]))
   }
 }

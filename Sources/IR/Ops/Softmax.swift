@@ -45,21 +45,21 @@ public struct Softmax: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
     let result = results[0]
+    let type = x.computingType
     let split = LoopAxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
     builder.loops(over: split.outerShape) { builder, outer in
-      let best = builder.register("best", .f32, x.load(split.index(outer: outer, inner: [0])))
+      let best = builder.register("best", type, x.loadComputing(split.index(outer: outer, inner: [0])))
       builder.loops(over: split.innerShape) { builder, inner in
-        builder.assign(best, .maximum(x.load(split.index(outer: outer, inner: inner)), .variable(best)))
+        builder.assign(best, .maximum(x.loadComputing(split.index(outer: outer, inner: inner)), .variable(best)))
       }
       // Exponentials are computed twice rather than read back: the result is only ever written.
       func exponential(_ builder: inout LoopBuilder, _ index: [LoopIndex]) -> LoopValue {
-        let shifted = builder.let("shifted", .f32, x.load(index) - .variable(best))
-        return LoopMath.exp(&builder, shifted, lanes: 1)
+        let shifted = builder.let("shifted", type, x.loadComputing(index) - .variable(best))
+        return builder.inSingle(shifted, type) { LoopMath.exp(&$0, $1, lanes: 1) }
       }
-      let sum = builder.register("sum", .f32, .f32(0))
+      let sum = builder.register("sum", type, .constant(0, type))
       builder.loops(over: split.innerShape) { builder, inner in
         let term = exponential(&builder, split.index(outer: outer, inner: inner))
         builder.assign(sum, .variable(sum) + term)
@@ -67,7 +67,7 @@ public struct Softmax: Op {
       builder.loops(over: split.innerShape) { builder, inner in
         let index = split.index(outer: outer, inner: inner)
         let value = exponential(&builder, index)
-        builder.store(result.buffer, result.offset(index), value / .variable(sum))
+        builder.storeComputed(result, index, value / .variable(sum))
       }
     }
   }

@@ -1,7 +1,7 @@
 import RealModule
 
 /// The square root.
-public struct Sqrt: UnaryOp, ParameterlessOp {
+public struct Sqrt: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "sqrt"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Sqrt: UnaryOp, ParameterlessOp {
     x.squareRoot()
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     .unary(.squareRoot, operands[0])
   }
 }

@@ -11,6 +11,15 @@ enum ScalarHelpers {
       helpers["vigc_abs_\(name)"] = function(
         type, "vigc_abs_\(name)", "\(type) a", "return a < 0 ? (\(type))(0u - (\(element.wrappingName))a) : a;")
     }
+    for element in ElementType.integers {
+      let type = element.cName
+      let name = "vigc_div_\(element.rawValue)"
+      let ofLeast =
+        element.isSigned ? ["if (b == -1) {", "  return (\(type))(0u - (\(element.wrappingName))a);", "}"] : []
+      let lines = ["if (b == 0) {", "  return 0;", "}"] + ofLeast + ["return (\(type))(a / b);"]
+      helpers[name] =
+        "static inline \(type) \(name)(\(two(type)))\n{\n" + lines.map { "  \($0)\n" }.joined() + "}"
+    }
     for source in [ElementType.f32, .f64] + ElementType.integers {
       for result in ElementType.integers where result != source {
         let name = "vigc_saturate_\(source.rawValue)_\(result.rawValue)"

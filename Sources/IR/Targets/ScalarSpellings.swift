@@ -58,6 +58,7 @@ enum ScalarSpellings {
     for operation in ["and", "or", "xor", "shr"] {
       table["\(operation).\(name)"] = "(\(type))({0} \(infix[operation] ?? "") {1})"
     }
+    table["div.\(name)"] = "vigc_div_\(name)({0}, {1})"
     table["not.\(name)"] = "(\(type))~{0}"
     table["neg.\(name)"] = "(\(type))(0u - (\(wide)){0})"
     table["abs.\(name)"] = element.isSigned ? "vigc_abs_\(name)({0})" : "{0}"

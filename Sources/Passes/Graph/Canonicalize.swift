@@ -44,6 +44,7 @@ public struct Canonicalize: Pass {
 
   private func pooled(_ rewriter: inout GraphRewriter, _ reduce: Reduce, _ node: Node) throws -> [ValueID]? {
     guard let x = rewriter.graph.type(of: node.operands[0]).tensor, reduce.kind == .mean, x.rank == 4,
+      x.element == .f32,
       Set(reduce.axes.map { $0 < 0 ? $0 + 4 : $0 }) == [2, 3]
     else { return nil }
     let name = rewriter.name(of: node)

@@ -87,6 +87,15 @@ struct GraphRewriter {
 }
 
 extension Graph {
+  /// The contents of a `constant` node of any element type, row-major; nil for another node or contents not loaded.
+  func data(of node: Node) -> TensorData? {
+    guard let constant = node.op as? Constant else { return nil }
+    switch constant.source {
+    case .inline(let values): return TensorData(constant.type.element, shape: constant.type.shape, values)
+    case .named(let name): return weights[name]
+    }
+  }
+
   /// The contents of a float32 `constant` node, in double; nil for another node or contents not loaded.
   func contents(of node: Node) -> [Double]? {
     guard let constant = node.op as? Constant, constant.type.element == .f32 else { return nil }

@@ -19,7 +19,7 @@ public struct RaiseNeighborhood: Pass {
   public init() {}
 
   public func run(_ graph: Graph) throws -> Graph {
-    let inner = innerMaxima(graph)
+    let inner = graph.innerMaxima
     return try GraphRewriter.rewrite(graph) { rewriter, node in
       guard node.op is Maximum, !inner.contains(node.results[0]), let chain = Differences(node, rewriter),
         let type = rewriter.graph.type(of: chain.image).tensor, type.element == .f32, type.rank == 4,
@@ -36,24 +36,9 @@ public struct RaiseNeighborhood: Pass {
     }
   }
 
-  /// Maxima that only another maximum reads: parts of a chain.
-  private func innerMaxima(_ graph: Graph) -> Set<ValueID> {
-    let users = graph.users
-    let outputs = Set(graph.outputs)
-    let inner = graph.nodes.filter { node in
-      guard node.op is Maximum, let readers = users[node.results[0]], !outputs.contains(node.results[0]) else {
-        return false
-      }
-      return readers.allSatisfy { graph.nodes[$0].op is Maximum }
-    }
-    return Set(inner.map { $0.results[0] })
-  }
-
   private func construction(_ chain: Differences, height: Int, width: Int) -> (any GraphConstruction)? {
     func wrapped(_ offsets: [Offset]) -> Set<Offset> {
-      let inside = offsets.map { offset in
-        Offset(dy: (offset.dy % height + height) % height, dx: (offset.dx % width + width) % width)
-      }
+      let inside = offsets.map { $0.wrapped(height: height, width: width) }
       // The image itself adds nothing to a maximum that starts at 0.
       return Set(inside).subtracting(chain.startsAtZero ? [Offset(dy: 0, dx: 0)] : [])
     }
@@ -85,17 +70,7 @@ private struct Differences {
   var startsAtZero = false
 
   init?(_ root: Node, _ rewriter: GraphRewriter) {
-    var leaves: [ValueID] = []
-    var pending = Array(root.operands.reversed())
-    while let value = pending.popLast() {
-      if let node = rewriter.definition(of: value), node.op is Maximum {
-        pending += node.operands.reversed()
-      } else {
-        leaves.append(value)
-      }
-      // No construction has more neighbours; a tree that shares its parts could have very many.
-      if leaves.count + pending.count > 4096 { return nil }
-    }
+    guard let leaves = rewriter.maximumLeaves(of: root) else { return nil }
     var found: (image: ValueID, direction: Aggregate.Direction)?
     for leaf in leaves {
       if let values = rewriter.constant(leaf), values.count == 1, values[0] == 0 {
@@ -110,8 +85,8 @@ private struct Differences {
         continue
       }
       let candidates: [(ValueID, Aggregate.Direction, Offset?)] = [
-        (a, .selfMinusNeighbor, Self.offset(of: b, from: a, rewriter)),
-        (b, .neighborMinusSelf, Self.offset(of: a, from: b, rewriter)),
+        (a, .selfMinusNeighbor, rewriter.offset(of: b, from: a)),
+        (b, .neighborMinusSelf, rewriter.offset(of: a, from: b)),
       ]
       guard let (image, direction, offset) = candidates.first(where: { $0.2 != nil }), let offset else { return nil }
       if let found, found != (image, direction) { return nil }
@@ -128,22 +103,5 @@ private struct Differences {
     }
     image = found.image
     direction = found.direction
-  }
-
-  /// How a value is the image rolled, if it is.
-  private static func offset(of value: ValueID, from image: ValueID, _ rewriter: GraphRewriter) -> Offset? {
-    guard let node = rewriter.definition(of: value), let roll = node.op as? IR.Roll, node.operands == [image] else {
-      return nil
-    }
-    let rank = rewriter.graph.tensorType(of: image).rank
-    var offset = Offset(dy: 0, dx: 0)
-    for (shift, axis) in zip(roll.shifts, roll.axes) {
-      switch axis < 0 ? axis + rank : axis {
-      case 2 where rank == 4: offset.dy = shift
-      case 3 where rank == 4: offset.dx = shift
-      default: return nil
-      }
-    }
-    return offset
   }
 }

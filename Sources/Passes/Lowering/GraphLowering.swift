@@ -32,7 +32,8 @@ public struct GraphLowering {
   private init(_ graph: Graph, _ target: CompilationTarget) {
     self.graph = graph
     program = ProgramBuilder(
-      name: graph.name, target: target.target, workers: target.workers, tuning: target.tuning)
+      name: ProgramBuilder.identifier(graph.name), target: target.target, workers: target.workers, tuning: target.tuning
+    )
     var producers: [ValueID: Node] = [:]
     var aliases: [ValueID: ValueID] = [:]
     for node in graph.nodes {
@@ -88,6 +89,8 @@ public struct GraphLowering {
     let name: String
     if let values = constant(root) {
       name = program.constant(hint, type.stored(values).map { Float($0) })
+    } else if let data = producers[root].flatMap({ graph.data(of: $0) }) {
+      name = program.constant(hint, data)
     } else {
       name = program.buffer(hint, .arena, type.element, count: type.storageCount)
     }
@@ -185,7 +188,7 @@ public struct GraphLowering {
     }
     var results: [LoopTensor] = []
     for (index, result) in node.results.enumerated() {
-      results.append(tensor(result, "result_\(index)", .write))
+      results.append(tensor(result, "result_\(index)", node.op.readsResults ? .readWrite : .write))
     }
     var failure: (any Error)?
     let function = program.function(node.op.mnemonic, parameters) { builder in

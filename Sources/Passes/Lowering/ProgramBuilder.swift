@@ -87,6 +87,13 @@ public struct ProgramBuilder {
     return name
   }
 
+  /// Adds constants of any element type, row-major, under a name made unique, and returns the name.
+  public mutating func constant(_ hint: String, _ data: TensorData) -> String {
+    let name = buffer(hint, .weights, data.element, count: data.count)
+    program.constants[name] = data.bytes
+    return name
+  }
+
   /// The finished program.
   public func finished() -> LoopProgram {
     var result = program

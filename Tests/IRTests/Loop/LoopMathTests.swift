@@ -83,4 +83,44 @@ import Testing
     #expect(log[0] == -.infinity && log[1].isNaN && log[2] == .infinity && log[3].isNaN && log[4] == 0)
     #expect(abs(log[5] - Float(Foundation.log(Double(Self.subnormal)))) < 1e-4)
   }
+
+  /// Circular and hyperbolic functions in units of the last place; near a zero that is not at zero, of the argument's.
+  @Test(arguments: targets) func trigonometric(_ name: String) throws {
+    let target = try Target.named(name)
+    let cases: [(Builder, (Double) -> Double, ClosedRange<Float>, Double)] = [
+      (LoopMath.sin, { Foundation.sin($0) }, -10...10, 2), (LoopMath.sin, { Foundation.sin($0) }, -1e6...1e6, 2),
+      (LoopMath.cos, { Foundation.cos($0) }, -10...10, 2), (LoopMath.cos, { Foundation.cos($0) }, -1e6...1e6, 2),
+      (LoopMath.tan, { Foundation.tan($0) }, -10...10, 4), (LoopMath.asin, { Foundation.asin($0) }, -1...1, 3),
+      (LoopMath.acos, { Foundation.acos($0) }, -1...1, 3), (LoopMath.atan, { Foundation.atan($0) }, -50...50, 3),
+      (LoopMath.sinh, { Foundation.sinh($0) }, -89...89, 6), (LoopMath.cosh, { Foundation.cosh($0) }, -89...89, 6),
+      (LoopMath.sinh, { Foundation.sinh($0) }, -2...2, 6), (LoopMath.asinh, { Foundation.asinh($0) }, -5...5, 4),
+      (LoopMath.asinh, { Foundation.asinh($0) }, -1e20...1e20, 4), (LoopMath.acosh, { Foundation.acosh($0) }, 1...5, 4),
+      (LoopMath.acosh, { Foundation.acosh($0) }, 5...1e20, 4),
+      (LoopMath.atanh, { Foundation.atanh($0) }, -0.999...0.999, 4),
+    ]
+    for (function, reference, range, ulps) in cases {
+      let points = Self.points(range, count: 40_000)
+      let found = try Self.values(function, at: points, target: target)
+      var worst = (error: 0.0, at: Float(0))
+      for (x, y) in zip(points, found) {
+        let exact = reference(Double(x))
+        let error = abs(Double(y) - exact) / max(Double(Float(exact).ulp), 1e-16 * Double(abs(x)) / ulps)
+        if error > worst.error { worst = (error, x) }
+      }
+      #expect(worst.error <= ulps, "\(worst.error) ulp at \(worst.at) in \(range)")
+    }
+    let edges: [Float] = [.infinity, -.infinity, .nan, 1, -1, 0, 2, -0.0]
+    let sine = try Self.values(LoopMath.sin, at: edges, target: target)
+    #expect(sine[0].isNaN && sine[1].isNaN && sine[2].isNaN && sine[5] == 0)
+    let arctangent = try Self.values(LoopMath.atan, at: edges, target: target)
+    #expect(arctangent[0] == Float.pi / 2 && arctangent[1] == -Float.pi / 2 && arctangent[2].isNaN)
+    let arcsine = try Self.values(LoopMath.asin, at: edges, target: target)
+    #expect(arcsine[6].isNaN && arcsine[0].isNaN && arcsine[3] == Float.pi / 2)
+    let area = try Self.values(LoopMath.atanh, at: edges, target: target)
+    #expect(area[3] == .infinity && area[4] == -.infinity && area[6].isNaN && area[5] == 0)
+    let cosine = try Self.values(LoopMath.cosh, at: edges, target: target)
+    #expect(cosine[0] == .infinity && cosine[1] == .infinity && cosine[2].isNaN && cosine[5] == 1)
+    let inverse = try Self.values(LoopMath.acosh, at: edges, target: target)
+    #expect(inverse[0] == .infinity && inverse[5].isNaN && inverse[3] == 0)
+  }
 }

@@ -1,7 +1,8 @@
 import IR
 
 extension OpCase {
-  static let all: [OpCase] = elementwise + spatial + movement + reductions + graphs
+  static let all: [OpCase] =
+    elementwise + typed + spatial + movement + gathers + sampling + reductions + graphs
 
   private static let positive: ClosedRange<Double> = 0.1...3
 
@@ -36,6 +37,124 @@ extension OpCase {
     OpCase("power", Power(), [.tensor([5, 7], positive), .tensor([7], -2...3)]),
     OpCase("power of a scalar", Power(), [.tensor([5, 7], -2...2), .tensor([], 2...2)]),
     OpCase("cube", Power(), [.tensor([5, 7], -2...2), .tensor([], 3...3)]),
+  ]
+
+  private static let words: [ElementType] = [.i8, .u8, .i16, .u16, .i32, .u32, .i64, .u64]
+  private static let floats: [ElementType] = [.f32, .f64, .f16, .bf16]
+
+  private static func isSigned(_ element: ElementType) -> Bool { (element.integerRange?.lowerBound ?? -1) < 0 }
+
+  /// Wide enough that products wrap around, and not all sums.
+  private static func range(_ element: ElementType) -> ClosedRange<Double> {
+    if element == .bool { return 0...1 }
+    if element.isFloat { return -3...3 }
+    return isSigned(element) ? -100...100 : 0...200
+  }
+
+  private static func of(
+    _ elements: [ElementType], _ name: String, _ op: any Op, _ shapes: [Int]...
+  ) -> [OpCase] {
+    elements.map { element in
+      OpCase("\(name) of \(element.rawValue)", op, shapes.map { .typed(element, $0, range(element)) })
+    }
+  }
+
+  private static let typed: [OpCase] = {
+    var cases: [OpCase] = []
+    let pairs: [any Op] = [Add(), Subtract(), Multiply(), Minimum(), Maximum(), Divide()]
+    for op in pairs { cases += of(words, op.mnemonic, op, [3, 1, 5], [4, 1]) }
+    let singles: [any Op] = [Absolute(), Negate(), Relu(), Sign()]
+    for op in singles { cases += of(words + [.f16, .f64], op.mnemonic, op, [3, 7]) }
+    cases += of([.f64, .f16, .bf16], "add", Add(), [3, 4], [4])
+    cases += of([.f64, .f16, .bf16], "exp", Exp(), [3, 4])
+    let roundings: [any Op] = [Floor(), Ceiling(), Round()]
+    for op in roundings { cases += of(floats, op.mnemonic, op, [4, 9]) }
+    for element in words {
+      let (bases, exponents): (ClosedRange<Double>, ClosedRange<Double>) =
+        isSigned(element) ? (-5...5, -3...6) : (0...5, 0...6)
+      cases.append(
+        OpCase(
+          "power of \(element.rawValue)", Power(), [.typed(element, [5, 7], bases), .typed(element, [7], exponents)]))
+    }
+    for sign in Modulo.Sign.allCases {
+      cases += of(words + [.f32, .f64], "modulo by \(sign.rawValue)", Modulo(sign: sign), [5, 9], [9])
+    }
+    for relation in Comparison.Relation.allCases {
+      cases += of(words + floats, "compare \(relation.rawValue)", Comparison(relation), [3, 5], [5])
+    }
+    cases += of([.bool], "compare equal", Comparison(.equal), [3, 5], [5])
+    for kind in Bitwise.Kind.allCases {
+      cases += of(words + [.bool], "bitwise \(kind.rawValue)", Bitwise(kind), [3, 5], [5])
+    }
+    cases += of(words + [.bool], "not", Not(), [3, 5])
+    for direction in Shift.Direction.allCases {
+      for element in words where !isSigned(element) {
+        cases.append(
+          OpCase(
+            "shift \(direction.rawValue) of \(element.rawValue)", Shift(direction),
+            [.typed(element, [3, 9], 0...200), .typed(element, [9], 0...70)]))
+      }
+    }
+    for element in ElementType.allCases {
+      let operands = [[4, 5], [5]].map { Operand.typed(element, $0, range(element)) }
+      cases.append(OpCase("select of \(element.rawValue)", Select(), [.typed(.bool, [4, 1], 0...1)] + operands))
+      for other in ElementType.allCases {
+        let wide: ClosedRange<Double> = element.isFloat && !other.isFloat ? -300...300 : range(element)
+        cases.append(
+          OpCase("cast \(element.rawValue) to \(other.rawValue)", Cast(to: other), [.typed(element, [3, 11], wide)]))
+      }
+    }
+    cases += of(ElementType.allCases, "broadcast", Broadcast(shape: [2, 3, 4, 5]), [3, 1, 5])
+    cases += of(floats, "is_nan", IsNaN(), [4, 3]) + of(floats, "is_infinite", IsInfinite(), [4, 3])
+    cases.append(OpCase("is_infinite above", IsInfinite(negative: false), shapes: [3]))
+    cases.append(OpCase("is_infinite below", IsInfinite(positive: false), shapes: [3]))
+    for function in Trigonometric.Function.allCases {
+      let range: ClosedRange<Double> =
+        switch function {
+        case .asin, .acos, .atanh: -0.95...0.95
+        case .acosh: 1...9
+        case .sin, .cos, .tan, .atan, .sinh, .cosh, .asinh: -1.5...1.5
+        }
+      cases.append(OpCase(function.rawValue, Trigonometric(function), [.tensor([4, 9], range)]))
+    }
+    for kind in Reduce.Kind.allCases {
+      let elements = (words + [.bool, .f64, .f16]).filter { kind.isDefined(on: $0) && kind != .logSum }
+      let op = Reduce(kind: kind, axes: [-1, 0], keepDims: true)
+      cases += of(elements, "reduce \(kind.rawValue)", op, [2, 3, 4])
+    }
+    for kind in ArgReduce.Kind.allCases {
+      for last in [false, true] {
+        let op = ArgReduce(kind: kind, axis: 1, keepDims: last, selectLast: last)
+        cases += of(words + floats, "arg_reduce \(kind.rawValue)", op, [2, 9, 4])
+      }
+    }
+    for kind in Cumulate.Kind.allCases {
+      for flag in [false, true] {
+        let op = Cumulate(kind: kind, axis: -2, exclusive: flag, reverse: flag)
+        cases += of([.i32, .u8, .i64, .f32, .f64], "cumulate \(kind.rawValue)", op, [2, 5, 3])
+      }
+    }
+    for (from, to) in [(ElementType.f32, ElementType.i32), (.u64, .f64), (.f16, .i16), (.u16, .bf16), (.i8, .u8)] {
+      cases += of([from], "bits as \(to.rawValue)", BitCast(to: to), [3, 4])
+    }
+    cases += of([.f64, .f16, .bf16], "softmax", Softmax(axis: 0), [4, 3])
+    cases += of(floats, "log_softmax", LogSoftmax(axis: 1), [3, 5])
+    cases += of(words + [.f64], "matmul", MatMul(), [3, 5], [5, 4])
+    return cases
+  }()
+
+  /// Indices reach outside on purpose.
+  private static let gathers: [OpCase] = [
+    OpCase("gather", Gather(axis: 1), [.tensor([2, 5, 3], -2...2), .typed(.i64, [2, 4], -7...7)]),
+    OpCase("gather one", Gather(axis: -1), [.typed(.u8, [2, 5], 0...9), .typed(.i32, [], -2...2)]),
+    OpCase(
+      "gather_elements", GatherElements(axis: 1), [.tensor([3, 4, 2], -2...2), .typed(.i32, [2, 6, 2], -5...5)]),
+    OpCase("gather_nd", GatherND(), [.tensor([3, 4, 2], -2...2), .typed(.i64, [5, 2], -4...4)]),
+    OpCase(
+      "gather_nd batched", GatherND(batchDims: 1), [.tensor([3, 4, 2], -2...2), .typed(.i64, [3, 2, 1], -4...4)]),
+    OpCase("top_k", TopK(axis: 1, k: 3), shapes: [2, 5, 3]),
+    OpCase("top_k smallest", TopK(axis: -1, k: 6, largest: false), shapes: [2, 6]),
+    OpCase("top_k of integers", TopK(axis: 0, k: 4), [.typed(.i32, [6, 2], -2...2)]),
   ]
 
   private static func convolution(
@@ -100,7 +219,9 @@ extension OpCase {
 
   private static let reductions: [OpCase] =
     Reduce.Kind.allCases.map { kind in
-      OpCase("reduce \(kind.rawValue)", Reduce(kind: kind, axes: [-1, 1], keepDims: false), shapes: [2, 3, 4, 5])
+      OpCase(
+        "reduce \(kind.rawValue)", Reduce(kind: kind, axes: [-1, 1], keepDims: false),
+        [.tensor([2, 3, 4, 5], kind == .logSum ? positive : -2...2)])
     } + [
       OpCase("reduce keeping", Reduce(kind: .mean, axes: [0, 2], keepDims: true), shapes: [2, 3, 4]),
       OpCase("reduce all", Reduce(kind: .maximum, axes: [0, 1], keepDims: false), shapes: [2, 3]),

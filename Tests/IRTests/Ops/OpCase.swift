@@ -6,6 +6,8 @@ import Testing
 struct OpCase: CustomTestStringConvertible, Sendable {
   enum Operand: Sendable {
     case tensor([Int], ClosedRange<Double>)
+    /// Of any element type; integers are rounded to.
+    case typed(ElementType, [Int], ClosedRange<Double>)
     case neighborhood(NeighborhoodType, NeighborhoodValue)
   }
 
@@ -26,10 +28,18 @@ struct OpCase: CustomTestStringConvertible, Sendable {
     self.init(name, op, shapes.map { .tensor($0, -2...2) })
   }
 
+  /// Whether no operand is of another type than float32.
+  var isFloat32: Bool {
+    operands.allSatisfy { operand in
+      if case .typed = operand { false } else { true }
+    }
+  }
+
   var types: [ValueType] {
     operands.map { operand in
       switch operand {
       case .tensor(let shape, _): .tensor(TensorType(.f32, shape))
+      case .typed(let element, let shape, _): .tensor(TensorType(element, shape))
       case .neighborhood(let type, _): .neighborhood(type)
       }
     }
@@ -42,6 +52,10 @@ struct OpCase: CustomTestStringConvertible, Sendable {
       case .tensor(let shape, let range):
         let reals = randomFloats(shape.reduce(1, *), in: range, seed: UInt64(place + 1)).map { T($0) }
         return .tensor(Tensor(shape: shape, real: reals))
+      case .typed(let element, let shape, let range):
+        let numbers = randomFloats(shape.reduce(1, *), in: range, seed: UInt64(place + 1)).map(Double.init)
+        return .tensor(
+          Tensor(TensorData(element, shape: shape, element.isFloat ? numbers : numbers.map { $0.rounded() })))
       case .neighborhood(let type, let value): return .neighborhood(value, type)
       }
     }

@@ -113,6 +113,10 @@ final class ImportAttributes {
     try take(name, .string).map { String(decoding: $0.s, as: UTF8.self) }
   }
 
+  func strings(_ name: String) throws -> [String]? {
+    try take(name, .strings).map { $0.strings.map { String(decoding: $0, as: UTF8.self) } }
+  }
+
   func flag(_ name: String) throws -> Bool? { try integer(name).map { $0 != 0 } }
 
   /// Says that an attribute means nothing here.

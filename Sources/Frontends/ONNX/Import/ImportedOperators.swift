@@ -28,7 +28,9 @@ struct ImportedOperator: Sendable {
 /// Every operator that is read. `Ops/` has them, a file a group.
 enum ImportedOperators {
   static let all: [ImportedOperator] =
-    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + knownOperators
+    elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
+    + knownOperators + patternOperators + resizeOperators + normOperators + samplingOperators
+    + rearrangingOperators + attentionOperators + recurrentOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
@@ -39,10 +41,6 @@ enum ImportedOperators {
     "If": "branches are not compiled; export the model with fixed shapes, so that the exporter decides them",
     "Loop": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
     "Scan": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
-    "TopK": "choices of neighbours are compiled from a spec (docs/ModelSpec.md) or a zoo model, not from TopK",
-    "GatherND": "choices of neighbours are compiled from a spec (docs/ModelSpec.md) or a zoo model, not from GatherND",
-    "GatherElements":
-      "choices of neighbours are compiled from a spec (docs/ModelSpec.md) or a zoo model, not from GatherElements",
     "QuantizeLinear": "export the model in float32",
     "DequantizeLinear": "export the model in float32",
   ]

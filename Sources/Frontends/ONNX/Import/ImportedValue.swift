@@ -45,6 +45,10 @@ struct ImportBuilder {
   var name = ""
   private var constants: [Int: ValueID] = [:]
   private var knownCount = 0
+  /// What was joined, where something known was: a slice may lie in one part, and is known then if that is.
+  var joins: [ValueID: (axis: Int, parts: [ImportedValue])] = [:]
+  /// What values that only repeat another repeat: operators that broadcast read that.
+  var repeated: [ValueID: ValueID] = [:]
 
   init(name: String) {
     graph = Graph(name: name)
@@ -57,7 +61,17 @@ struct ImportBuilder {
 
   mutating func known(_ tensor: Tensor<Double>) -> ImportedValue { known(TensorData(encoding: tensor)) }
 
-  mutating func known(scalar: Double) -> ImportedValue { known(Tensor<Double>(.f32, shape: [], [scalar])) }
+  /// One number of an element type; of an integer type a whole one.
+  mutating func known(scalar: Double, _ element: ElementType = .f32) -> ImportedValue {
+    known(Tensor<Double>(element, shape: [], [scalar]))
+  }
+
+  /// The numbers 0, 1, ... along one axis of a tensor of `rank` axes, as i64; the other axes have extent 1.
+  mutating func places(_ count: Int, along axis: Int, rank: Int) throws -> ImportedValue {
+    var shape = [Int](repeating: 1, count: rank)
+    shape[axis] = try knownExtents([count])[0]
+    return known(Tensor<Double>(element: .i64, shape: shape, integer: (0..<count).map { Int64($0) }))
+  }
 
   func type(of value: ImportedValue) throws -> TensorType {
     switch value {
@@ -75,12 +89,9 @@ struct ImportBuilder {
     case .known(let tensor):
       if let constant = constants[tensor.id] { return constant }
       let data = tensor.data
-      guard data.element == .f32 else {
-        throw Diagnostic("'\(tensor.name)' is \(data.type), and only f32 takes part in what is computed at run time")
-      }
       let source: Constant.Source
-      if !tensor.isInitializer && data.count <= Constant.inlineLimit {
-        source = .inline(data.floats.map(Double.init))
+      if !tensor.isInitializer, data.count <= Constant.inlineLimit, let numbers = data.inlineNumbers {
+        source = .inline(numbers)
       } else {
         var name = tensor.name.isEmpty ? "constant" : tensor.name
         var suffix = 1
@@ -98,6 +109,46 @@ struct ImportBuilder {
     }
   }
 
+  /// An op of several results over values: computed now where all of them are known.
+  mutating func applyAll(_ op: any Op, _ operands: [ImportedValue]) throws -> [ImportedValue] {
+    let types = try op.resultTypes(operands.map { .tensor(try type(of: $0)) })
+    let tensors = operands.compactMap(\.known)
+    if tensors.count == operands.count {
+      if types.contains(where: { $0.tensor?.count ?? 0 > Self.mostKnown }) {
+        throw Diagnostic("its results have more than \(Self.mostKnown) elements")
+      }
+      return try op.evaluate(tensors.map { .tensor($0.tensor) }).map { known($0.tensor) }
+    }
+    return try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer).map { .computed($0) }
+  }
+
+  /// What an operator that broadcasts may read for a value: what it repeats, if the result has its shape all the same.
+  func beforeRepetition(_ operands: [ImportedValue]) throws -> [ImportedValue] {
+    guard !repeated.isEmpty else { return operands }
+    let shape = try broadcast(operands)
+    var operands = operands
+    for (index, operand) in operands.enumerated() {
+      guard case .computed(let id) = operand, let source = repeated[id] else { continue }
+      operands[index] = .computed(source)
+      if try broadcast(operands) != shape { operands[index] = operand }
+    }
+    return operands
+  }
+
+  /// The shape that values broadcast to; nil where they do not.
+  func broadcast(_ operands: [ImportedValue]) throws -> [Int]? {
+    let shapes = try operands.map { try type(of: $0).shape }
+    let rank = shapes.map(\.count).max() ?? 0
+    var result = [Int](repeating: 1, count: rank)
+    for shape in shapes {
+      for (axis, extent) in zip((rank - shape.count)..<rank, shape) where extent != 1 {
+        if result[axis] != 1 && result[axis] != extent { return nil }
+        result[axis] = extent
+      }
+    }
+    return result
+  }
+
   /// An op of one result over values: computed now, in double and rounded once, where all of them are known.
   mutating func apply(_ op: any Op, _ operands: [ImportedValue]) throws -> ImportedValue {
     let types = try operands.map { ValueType.tensor(try type(of: $0)) }
@@ -110,5 +161,17 @@ struct ImportBuilder {
       return known(try op.evaluate(tensors.map { .tensor($0.tensor) })[0].tensor)
     }
     return .computed(try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer)[0])
+  }
+}
+
+extension TensorData {
+  /// The elements as the text form writes them; nil where some integer has no double of its own.
+  fileprivate var inlineNumbers: [Double]? {
+    switch Tensor<Double>(self).storage {
+    case .real(let values): return values
+    case .integer(let values):
+      let isExact = values.allSatisfy { $0.magnitude <= 1 << 53 && (element != .u64 || $0 >= 0) }
+      return isExact ? values.map(Double.init) : nil
+    }
   }
 }

@@ -63,6 +63,9 @@ enum KnownArithmetic {
     }
   }
 
+  /// Whether an operator folds integers that are known.
+  static func reduces(_ name: String) -> Bool { ["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"].contains(name) }
+
   /// A fold of integers along axes.
   static func reduced(
     _ name: String, _ x: Tensor<Double>, axes: Set<Int>, keeps: Bool

@@ -9,7 +9,7 @@ import SwiftProtobuf
 /// way out.
 public enum ONNXImporter {
   /// The operator sets whose meaning is known.
-  public static let operatorSets: ClosedRange<Int64> = 11...26
+  public static let operatorSets: ClosedRange<Int64> = 7...27
 
   /// The operators that nodes may be of, in alphabetical order, each with what is not supported of it, or nothing.
   public static var supportedOperators: [(name: String, limits: String)] {
@@ -18,18 +18,38 @@ public enum ONNXImporter {
 
   /// Reads a model.
   ///
-  /// - Parameter dimensions: The extents of the model's symbolic dimensions, by their names.
+  /// - Parameters:
+  ///   - dimensions: The extents of the model's symbolic dimensions, by their names.
+  ///   - bindings: Contents of inputs that are known already, by their names: they become constants.
   /// - Throws: A `Diagnostic` or a `DiagnosticList`.
-  public static func read(_ path: String, dimensions: [String: Int] = [:]) throws -> Graph {
+  public static func read(
+    _ path: String, dimensions: [String: Int] = [:], bindings: [String: InputSource] = [:]
+  ) throws -> Graph {
     let url = URL(fileURLWithPath: path)
     return try read(
       bytes: readFile(path), file: path, directory: url.deletingLastPathComponent().path,
-      name: url.deletingPathExtension().lastPathComponent, dimensions: dimensions)
+      name: url.deletingPathExtension().lastPathComponent, dimensions: dimensions, bindings: bindings)
+  }
+
+  /// The tensor in a file of its own, as ONNX's test data have it.
+  public static func readTensor(_ path: String) throws -> TensorData {
+    guard let proto = try? Onnx_TensorProto(serializedBytes: readFile(path)), proto.dataType != 0 else {
+      throw Diagnostic("\(path) is not an ONNX tensor")
+    }
+    var tensors = ImportedTensors(directory: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+    do {
+      return try tensors.read(proto)
+    } catch is ImportedTensors.Empty {
+      throw Diagnostic("\(path): its tensor has a shape and no contents")
+    } catch let diagnostic as Diagnostic {
+      throw Diagnostic("\(path): \(diagnostic.message)", notes: diagnostic.notes)
+    }
   }
 
   /// Reads a model's bytes; `file` only names it in diagnostics, `directory` is where external data lies.
   static func read(
-    bytes: [UInt8], file: String, directory: String, name: String, dimensions: [String: Int] = [:]
+    bytes: [UInt8], file: String, directory: String, name: String, dimensions: [String: Int] = [:],
+    bindings: [String: InputSource] = [:]
   ) throws -> Graph {
     let model: Onnx_ModelProto
     do {
@@ -41,7 +61,7 @@ public enum ONNXImporter {
       throw Diagnostic("\(file) is no ONNX model, or one without a graph")
     }
     var walk = ImportWalk(model, file: file, directory: directory, name: name)
-    return try walk.run(dimensions)
+    return try walk.run(dimensions, bindings)
   }
 }
 
@@ -83,10 +103,10 @@ private struct ImportWalk {
     Diagnostic(message, at: place, notes: notes)
   }
 
-  mutating func run(_ dimensions: [String: Int]) throws -> Graph {
+  mutating func run(_ dimensions: [String: Int], _ bindings: [String: InputSource]) throws -> Graph {
     var scope = Scope(versions: try versions(model.opsetImport))
     try readInitializers(into: &scope)
-    try readInputs(dimensions, into: &scope)
+    try readInputs(dimensions, bindings, into: &scope)
     try walk(model.graph.node, &scope)
     if problems.isEmpty { try readOutputs(scope) }
     try DiagnosticList(problems).throwIfAny()
@@ -135,9 +155,12 @@ private struct ImportWalk {
     try DiagnosticList(problems).throwIfAny()
   }
 
-  private mutating func readInputs(_ dimensions: [String: Int], into scope: inout Scope) throws {
+  private mutating func readInputs(
+    _ dimensions: [String: Int], _ bindings: [String: InputSource], into scope: inout Scope
+  ) throws {
     var used: Set<String> = []
     var names: [String] = []
+    var bound: Set<String> = []
     for input in model.graph.input where scope.values[input.name]?.known?.isInitializer != true {
       guard case .tensorType(let tensor)? = input.type.value else {
         problems.append(problem("the input '\(input.name)' is not a tensor"))
@@ -147,9 +170,9 @@ private struct ImportWalk {
         problems.append(problem("the input '\(input.name)' has no shape; export the model with one"))
         continue
       }
-      guard ElementType(onnx: tensor.elemType) == .f32 else {
-        let type = ElementType(onnx: tensor.elemType)?.rawValue ?? "of type \(tensor.elemType)"
-        problems.append(problem("the input '\(input.name)' is \(type); models take f32 images"))
+      guard let element = ElementType(onnx: tensor.elemType) else {
+        problems.append(
+          problem("the input '\(input.name)' has elements of type \(tensor.elemType), which the graph has none for"))
         continue
       }
       var shape: [Int] = []
@@ -175,7 +198,11 @@ private struct ImportWalk {
       let most = ImportBuilder.mostElements
       var count = 1
       for extent in shape { count = extent > 0 && extent <= most / count ? count * extent : most + 1 }
-      if count > most || shape.contains(where: { $0 < 1 }) {
+      // What is empty has nothing to compute with, and is known.
+      let isEmpty = shape.contains(0) && bindings[input.name] != nil
+      if (count > most || shape.contains(where: { $0 < 1 }))
+        && !(isEmpty && shape.allSatisfy { (0...most).contains($0) })
+      {
         let limits = "extents are at least 1, elements at most \(most)"
         problems.append(problem("the input '\(input.name)' has the shape \(shape); \(limits)"))
         continue
@@ -184,14 +211,30 @@ private struct ImportWalk {
         problems.append(problem("two inputs are called '\(input.name)'"))
         continue
       }
-      scope.values[input.name] = .computed(builder.graph.addInput(TensorType(.f32, shape), name: input.name))
+      if let source = bindings[input.name] {
+        bound.insert(input.name)
+        do {
+          let contents = try source.load(TensorType(element, shape), name: input.name)
+          scope.values[input.name] = builder.known(contents, name: input.name)
+        } catch let diagnostic as Diagnostic {
+          problems.append(problem("the input '\(input.name)': \(diagnostic.message)", notes: diagnostic.notes))
+        }
+        continue
+      }
+      scope.values[input.name] = .computed(builder.graph.addInput(TensorType(element, shape), name: input.name))
     }
     for name in dimensions.keys.sorted() where !used.contains(name) {
       let known = Set(names).sorted().joined(separator: ", ")
       problems.append(
         problem("it has no dimension '\(name)'; " + (known.isEmpty ? "all are fixed" : "there is \(known)")))
     }
-    if problems.isEmpty && builder.graph.inputs.isEmpty { problems.append(problem("it has no input")) }
+    for name in bindings.keys.sorted() where !bound.contains(name) && problems.isEmpty {
+      let known = model.graph.input.map(\.name).filter { scope.values[$0]?.known?.isInitializer != true }
+      problems.append(
+        problem(
+          "it has no input '\(name)' to bind; "
+            + (known.isEmpty ? "it has none" : "there is \(known.joined(separator: ", "))")))
+    }
     try DiagnosticList(problems).throwIfAny()
   }
 
@@ -207,8 +250,11 @@ private struct ImportWalk {
         let type = builder.graph.tensorType(of: id)
         let copy = try builder.graph.add(Reshape(shape: type.shape), [id], name: output.name)[0]
         builder.graph.outputs.append(copy)
-      case .known?:
-        problems.append(problem("the output '\(output.name)' does not depend on the input"))
+      case .known(let tensor)?:
+        // Nothing that depends on an input: contents, which are copied.
+        let value = try builder.graphValue(.known(tensor))
+        let shape = tensor.data.shape
+        builder.graph.outputs.append(try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0])
       case .refused?: break
       case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
       }

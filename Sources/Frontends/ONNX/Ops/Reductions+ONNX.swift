@@ -25,12 +25,15 @@ extension Reduce: ONNXOp {
       case .l1: "ReduceL1"
       case .l2: "ReduceL2"
       case .product: "ReduceProd"
+      case .sumOfSquares: "ReduceSumSquare"
+      case .logSum: "ReduceLogSum"
+      case .logSumExp: "ReduceLogSumExp"
       }
     let keeps = Onnx_AttributeProto.integer("keepdims", keepDims ? 1 : 0)
     // In this operator set only the sum takes its axes as an operand.
     switch kind {
     case .sum: return [.tensor(builder.add(type, [call.tensor(0), builder.integers(axes)], [keeps]))]
-    case .mean, .maximum, .minimum, .l1, .l2, .product:
+    case .mean, .maximum, .minimum, .l1, .l2, .product, .sumOfSquares, .logSum, .logSumExp:
       return [.tensor(builder.add(type, [call.tensor(0)], [.integers("axes", axes), keeps]))]
     }
   }

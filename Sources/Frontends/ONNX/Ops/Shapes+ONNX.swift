@@ -27,6 +27,7 @@ extension Slice: ONNXOp {
 
 extension Pad: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
+    if mode == .wrap { throw Diagnostic("padding that wraps has no operator in set \(ONNXExporter.operatorSet)") }
     let border = builder.integers(before + after)
     let fill = mode == .constant ? [builder.scalar(value, call.element)] : []
     let attributes: [Onnx_AttributeProto] = [.string("mode", mode.rawValue)]

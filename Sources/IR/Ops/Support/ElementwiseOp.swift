@@ -1,7 +1,8 @@
 import RealModule
 
 /// An op that computes each element of its result from one element of each operand, so that it can run in the
-/// registers of another op's kernel. Shapes broadcast by numpy's rule; all operands have one float element type.
+/// registers of another op's kernel. Shapes broadcast by numpy's rule; all operands have one element type: of floats, or of
+/// any numbers for an `IntegerElementwiseOp`.
 public protocol ElementwiseOp: Op {
   /// The number of operands.
   static var arity: Int { get }
@@ -13,17 +14,60 @@ public protocol ElementwiseOp: Op {
   func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue
 }
 
+/// An elementwise op made of arithmetic alone, whose loop form is the same in float32 and in float64.
+public protocol ArithmeticOp: ElementwiseOp {
+  /// The loop form in vectors of `type`, float32 or float64.
+  func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue
+}
+
+extension ArithmeticOp {
+  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+    buildReal(&builder, operands, LoopType(.f32, lanes: lanes))
+  }
+}
+
+/// An elementwise op that means something on integers too: modulo 2 to the width of their type.
+public protocol IntegerElementwiseOp: ElementwiseOp {
+  /// The reference on integers of type `element`, which wrap around; the caller wraps the result.
+  func apply(_ x: [Int64], _ element: ElementType) -> Int64
+
+  /// The loop form on scalars of type `element`.
+  func buildInteger(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType) -> LoopValue
+}
+
 extension ElementwiseOp {
   public var mapsZeroToZero: Bool { apply([Double](repeating: 0, count: Self.arity)) == 0 }
 
+  /// Float32 and integers in their own type; half floats in float32; float64 in its own type where the op is arithmetic
+  /// alone, else in float32.
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let result = results[0]
+    let element = result.type.element
+    let type = result.computingType
     builder.loops(over: result.shape) { builder, index in
-      let values = operands.map { builder.let("x", .f32, $0.loadBroadcast(index)) }
-      let value = buildValue(&builder, values, lanes: 1)
-      builder.store(result.buffer, result.offset(index), value)
+      let values = operands.map { builder.let("x", type, $0.loadComputingBroadcast(index)) }
+      builder.storeComputed(result, index, buildScalar(&builder, values, element))
     }
+  }
+
+  /// The loop form on scalars of the computing type of `element`.
+  private func buildScalar(
+    _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
+  ) -> LoopValue {
+    if !element.isFloat {
+      guard let op = self as? any IntegerElementwiseOp else { preconditionFailure("typing wants floats") }
+      return op.buildInteger(&builder, operands, element)
+    }
+    if element != .f64 { return buildValue(&builder, operands, lanes: 1) }
+    if let op = self as? any ArithmeticOp { return op.buildReal(&builder, operands, LoopType(.f64)) }
+    let single = operands.map { builder.let("x", .f32, .convert($0, .f32, saturating: false)) }
+    return .convert(buildValue(&builder, single, lanes: 1), LoopType(.f64), saturating: false)
+  }
+
+  /// The operand's type, which is one that the op is defined on.
+  fileprivate func checkedOperand(_ checker: OperandChecker, _ index: Int) throws -> TensorType {
+    guard self is any IntegerElementwiseOp else { return try checker.real(index) }
+    return try checker.number(index)
   }
 }
 
@@ -60,7 +104,7 @@ extension UnaryOp {
   }
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
-    let type = try OperandChecker(self, operands, ["x"]).real(0)
+    let type = try checkedOperand(OperandChecker(self, operands, ["x"]), 0)
     return [.tensor(type.with(shape: type.shape))]
   }
 
@@ -68,6 +112,10 @@ extension UnaryOp {
     _ operands: [RuntimeValue<T>]
   ) throws -> [RuntimeValue<T>] {
     let x = operands[0].tensor
+    if case .integer(let values) = x.storage, let op = self as? any IntegerElementwiseOp {
+      let integer = values.map { x.element.wrapped(op.apply([$0], x.element)) }
+      return [.tensor(Tensor(element: x.element, shape: x.shape, integer: integer))]
+    }
     let real: [T]
     if var values = x.real as? [Float] {
       map(&values)
@@ -107,8 +155,8 @@ extension BinaryOp {
   /// The result keeps the layout of the first operand that has its shape.
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["a", "b"])
-    let a = try checker.real(0)
-    let b = try checker.real(1)
+    let a = try checkedOperand(checker, 0)
+    let b = try checkedOperand(checker, 1)
     try checker.sameElement(1, as: a)
     guard let shape = broadcastShape(a.shape, b.shape) else {
       throw checker.failure(1, mustBe: "of a shape that broadcasts with [\(checker.list(a.shape))]")
@@ -124,6 +172,10 @@ extension BinaryOp {
     let a = operands[0].tensor
     let b = operands[1].tensor
     let walk = BroadcastWalk(a.shape, b.shape)
+    if case .integer(let x) = a.storage, let op = self as? any IntegerElementwiseOp {
+      let integer = walk.run(x, b.integer) { a.element.wrapped(op.apply([$0, $1], a.element)) }
+      return [.tensor(Tensor(element: a.element, shape: walk.shape, integer: integer))]
+    }
     let real: [T]
     if let x = a.real as? [Float], let y = b.real as? [Float] {
       real = sameArray(combine(x, y, walk))

@@ -49,6 +49,27 @@ struct OperandChecker {
     return type
   }
 
+  /// A tensor of floats or integers.
+  func number(_ index: Int) throws -> TensorType {
+    let type = try tensor(index)
+    if type.element == .bool { throw failure(index, mustBe: "a tensor of numbers") }
+    return type
+  }
+
+  /// A tensor of integers, truths apart.
+  func integers(_ index: Int) throws -> TensorType {
+    let type = try tensor(index)
+    if type.element.isFloat || type.element == .bool { throw failure(index, mustBe: "a tensor of integers") }
+    return type
+  }
+
+  /// A tensor of truths.
+  func truths(_ index: Int) throws -> TensorType {
+    let type = try tensor(index)
+    if type.element != .bool { throw failure(index, mustBe: "a tensor of bool") }
+    return type
+  }
+
   /// A tensor of reals of the element type of operand 0, of exactly this shape.
   func real(_ index: Int, shape: [Int], meaning: String) throws -> TensorType {
     let type = try real(index)

@@ -11,7 +11,6 @@ private func unary(_ name: String, _ op: @escaping @Sendable (ImportCall) throws
 /// An operator of two operands: an op, or arithmetic on integers that are known.
 private func binary(_ name: String, _ op: any Op) -> ImportedOperator {
   ImportedOperator(name) { builder, call in
-    call.attributes.ignore("fmod")
     return [try combined(&builder, name, op, call.input(0), call.input(1))]
   }
 }
@@ -30,7 +29,28 @@ private func combined(
   if let a = a.known, let b = b.known, !a.data.element.isFloat, !b.data.element.isFloat {
     return builder.known(try KnownArithmetic.integers(name, a.tensor, b.tensor))
   }
-  return try builder.apply(op, [a, b])
+  for (x, other) in [(a, b), (b, a)] where name == "Add" {
+    // An index plus nothing: exporters add where each image of the batch starts, and the first starts at 0.
+    guard let zeros = other.known, !zeros.data.element.isFloat, zeros.data.bytes.allSatisfy({ $0 == 0 }),
+      try builder.type(of: x).element == zeros.data.element,
+      try builder.broadcast([x, other]) == builder.type(of: x).shape
+    else { continue }
+    return x
+  }
+  return try builder.apply(op, builder.beforeRepetition([a, b]))
+}
+
+/// An operator on the bits of integers.
+private func bitwise(_ name: String, _ kind: Bitwise.Kind) -> ImportedOperator {
+  ImportedOperator(name) { builder, call in [try builder.apply(Bitwise(kind), [call.input(0), call.input(1)])] }
+}
+
+/// A value times a number, which is none where that is 1.
+private func scaled(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, by factor: Double
+) throws -> ImportedValue {
+  if factor == 1 { return x }
+  return try builder.apply(Multiply(), [x, builder.known(scalar: factor, builder.type(of: x).element)])
 }
 
 let elementwiseOperators: [ImportedOperator] = [
@@ -38,12 +58,51 @@ let elementwiseOperators: [ImportedOperator] = [
   binary("Sub", Subtract()),
   binary("Mul", Multiply()),
   binary("Div", Divide()),
-  ImportedOperator("Pow", "bases and exponents of float32 only") { builder, call in
-    [try builder.apply(Power(), [call.input(0), call.input(1)])]
+  ImportedOperator("Pow") { builder, call in
+    // The result has the base's type, whatever the exponent's.
+    let (base, exponent) = (try call.input(0), try call.input(1))
+    let (from, to) = (try builder.type(of: base).element, try builder.type(of: exponent).element)
+    if from.isFloat || !to.isFloat {
+      return [try builder.apply(Power(), [base, converted(&builder, exponent, to: from)])]
+    }
+    let power = try builder.apply(Power(), [converted(&builder, base, to: to), exponent])
+    return [try converted(&builder, power, to: from)]
+  },
+  ImportedOperator("Mod") { builder, call in
+    let truncates = try call.attributes.flag("fmod") ?? false
+    let (a, b) = (try call.input(0), try call.input(1))
+    if let a = a.known, let b = b.known, !truncates, !a.data.element.isFloat, !b.data.element.isFloat {
+      return [builder.known(try KnownArithmetic.integers("Mod", a.tensor, b.tensor))]
+    }
+    return [try builder.apply(Modulo(sign: truncates ? .dividend : .divisor), [a, b])]
   },
   variadic("Max", Maximum(), as: "Max"),
   variadic("Min", Minimum(), as: "Min"),
   variadic("Sum", Add(), as: "Add"),
+  ImportedOperator("Mean") { builder, call in
+    let operands = try call.all()
+    let sum = try operands.dropFirst().reduce(operands[0]) { try builder.apply(Add(), [$0, $1]) }
+    let count = builder.known(scalar: Double(operands.count), try builder.type(of: sum).element)
+    return [operands.count == 1 ? sum : try builder.apply(Divide(), [sum, count])]
+  },
+  bitwise("BitwiseAnd", .and),
+  bitwise("BitwiseOr", .or),
+  bitwise("BitwiseXor", .xor),
+  unary("BitwiseNot") { _ in Not() },
+  ImportedOperator("BitShift") { builder, call in
+    let text = try call.attributes.string("direction") ?? ""
+    guard let direction = ["LEFT": Shift.Direction.left, "RIGHT": .right][text] else {
+      throw Diagnostic("its 'direction' is '\(text)'; it must be LEFT or RIGHT")
+    }
+    return [try builder.apply(Shift(direction), [call.input(0), call.input(1)])]
+  },
+  unary("IsNaN") { _ in IsNaN() },
+  unary("IsInf") { call in
+    IsInfinite(
+      positive: try call.attributes.flag("detect_positive") ?? true,
+      negative: try call.attributes.flag("detect_negative") ?? true)
+  },
+  unary("Sign") { _ in Sign() },
   unary("Abs") { _ in Absolute() },
   unary("Erf") { _ in Erf() },
   unary("Exp") { _ in Exp() },
@@ -69,23 +128,117 @@ let elementwiseOperators: [ImportedOperator] = [
     }
     return Gelu(approximation: approximation)
   },
-  ImportedOperator("Clip", "bounds that depend on the input") { builder, call in
-    let low = try call.scalar(1, "the lower bound") ?? call.attributes.float("min")
-    let high = try call.scalar(2, "the upper bound") ?? call.attributes.float("max")
+  unary("Sin") { _ in Trigonometric(.sin) },
+  unary("Cos") { _ in Trigonometric(.cos) },
+  unary("Tan") { _ in Trigonometric(.tan) },
+  unary("Asin") { _ in Trigonometric(.asin) },
+  unary("Acos") { _ in Trigonometric(.acos) },
+  unary("Atan") { _ in Trigonometric(.atan) },
+  unary("Sinh") { _ in Trigonometric(.sinh) },
+  unary("Cosh") { _ in Trigonometric(.cosh) },
+  unary("Asinh") { _ in Trigonometric(.asinh) },
+  unary("Acosh") { _ in Trigonometric(.acosh) },
+  unary("Atanh") { _ in Trigonometric(.atanh) },
+  ImportedOperator("Selu") { builder, call in
+    let alpha = try call.attributes.float("alpha") ?? Double(Float(1.67326319217681884765625))
+    let gamma = try call.attributes.float("gamma") ?? Double(Float(1.05070102214813232421875))
+    let x = try call.input(0)
+    return [try scaled(&builder, builder.apply(Elu(alpha: alpha), [x]), by: gamma)]
+  },
+  ImportedOperator("Celu") { builder, call in
+    let alpha = try call.attributes.float("alpha") ?? 1
+    let x = try call.input(0)
+    let unit = try builder.apply(Divide(), [x, builder.known(scalar: alpha, builder.type(of: x).element)])
+    return [try scaled(&builder, builder.apply(Elu(), [unit]), by: alpha)]
+  },
+  ImportedOperator("Mish") { builder, call in
+    let x = try call.input(0)
+    return [try builder.apply(Multiply(), [x, builder.apply(Tanh(), [builder.apply(Softplus(), [x])])])]
+  },
+  ImportedOperator("Swish") { builder, call in
+    let alpha = try call.attributes.float("alpha") ?? 1
+    let x = try call.input(0)
+    return [try builder.apply(Multiply(), [x, builder.apply(Sigmoid(), [scaled(&builder, x, by: alpha)])])]
+  },
+  ImportedOperator("Softsign") { builder, call in
+    let x = try call.input(0)
+    let one = builder.known(scalar: 1, try builder.type(of: x).element)
+    return [try builder.apply(Divide(), [x, builder.apply(Add(), [builder.apply(Absolute(), [x]), one])])]
+  },
+  ImportedOperator("ThresholdedRelu") { builder, call in
+    let x = try call.input(0)
+    let element = try builder.type(of: x).element
+    let alpha = builder.known(scalar: try call.attributes.float("alpha") ?? 1, element)
+    let isLarge = try builder.apply(Comparison(.greater), [x, alpha])
+    return [try builder.apply(Select(), [isLarge, x, builder.known(scalar: 0, element)])]
+  },
+  ImportedOperator("Shrink") { builder, call in
+    let x = try call.input(0)
+    let element = try builder.type(of: x).element
+    let (bias, limit) = (try call.attributes.float("bias") ?? 0, try call.attributes.float("lambd") ?? 0.5)
+    guard element.isFloat || (bias.rounded() == bias && limit.rounded() == limit) else {
+      throw Diagnostic("its 'bias' \(bias) and 'lambd' \(limit) are no integers, as its operand's elements are")
+    }
+    func moved(_ op: any Op) throws -> ImportedValue {
+      try builder.apply(op, [x, builder.known(scalar: bias, element)])
+    }
+    let isHigh = try builder.apply(Comparison(.greater), [x, builder.known(scalar: limit, element)])
+    let isLow = try builder.apply(Comparison(.less), [x, builder.known(scalar: -limit, element)])
+    let low = try builder.apply(Select(), [isLow, moved(Add()), builder.known(scalar: 0, element)])
+    return [try builder.apply(Select(), [isHigh, moved(Subtract()), low])]
+  },
+  ImportedOperator("PRelu") { builder, call in
+    let (x, slope) = (try call.input(0), try call.input(1))
+    let type = try builder.type(of: x)
+    let isNegative = try builder.apply(Comparison(.less), [x, builder.known(scalar: 0, type.element)])
+    let result = try builder.apply(Select(), [isNegative, builder.apply(Multiply(), [slope, x]), x])
+    guard try builder.type(of: result).shape == type.shape else {
+      throw Diagnostic("its slope does not broadcast to \(type)")
+    }
+    return [result]
+  },
+  ImportedOperator("Clip") { builder, call in
     var x = try call.input(0)
-    if low == 0 && high == 6 { return [try builder.apply(Relu6(), [x])] }
-    if low == 0 { x = try builder.apply(Relu(), [x]) }
-    if let low, low != 0 { x = try builder.apply(Maximum(), [x, builder.known(scalar: low)]) }
-    if let high { x = try builder.apply(Minimum(), [x, builder.known(scalar: high)]) }
+    let element = try builder.type(of: x).element
+    func bound(_ index: Int, _ name: String) throws -> ImportedValue? {
+      if let value = try call.attributes.float(name) { return builder.known(scalar: value, element) }
+      guard call.has(index) else { return nil }
+      let value = try call.input(index)
+      let type = try builder.type(of: value)
+      guard type.count == 1, type.element == element else {
+        throw Diagnostic("its bound '\(name)' is \(type); it must be one \(element.rawValue)")
+      }
+      return type.rank == 0 ? value : try builder.apply(Reshape(shape: []), [value])
+    }
+    let (low, high) = (try bound(1, "min"), try bound(2, "max"))
+    if element.isFloat {
+      let from = low?.known.map { KnownArithmetic.numbers($0.tensor)[0] }
+      let to = high?.known.map { KnownArithmetic.numbers($0.tensor)[0] }
+      if from == 0 && to == 6 { return [try builder.apply(Relu6(), [x])] }
+      if from == 0 {
+        x = try builder.apply(Relu(), [x])
+        return [try high.map { try builder.apply(Minimum(), [x, $0]) } ?? x]
+      }
+    }
+    if let low { x = try builder.apply(Maximum(), [x, low]) }
+    if let high { x = try builder.apply(Minimum(), [x, high]) }
     return [x]
   },
   ImportedOperator("Identity") { _, call in [try call.input(0)] },
   ImportedOperator("Dropout", "training") { builder, call in
     call.attributes.ignore("seed", "ratio")
-    try call.requireOneOutput()
-    if let training = try call.scalar(2, "whether it trains"), training != 0 {
+    let x = try call.input(0)
+    if let training = try call.scalar(2, "whether it trains"), training != 0,
+      try call.scalar(1, "the ratio") ?? 0.5 != 0
+    {
       throw Diagnostic("it trains; export the model for inference")
     }
-    return [try call.input(0)]
+    guard call.hasOutput.count > 1, call.hasOutput[1] else { return [x] }
+    // Nothing is dropped, says the mask.
+    let type = try builder.type(of: x)
+    let shape = try knownExtents(type.shape)
+    let ones = [Double](repeating: 1, count: shape.reduce(1, *))
+    let element = call.version >= 10 ? .bool : type.element
+    return [x, builder.known(Tensor<Double>(element, shape: shape, ones))]
   },
 ]

@@ -3,17 +3,38 @@ import IR
 
 // Operators on what is known when the model is compiled: constants, shapes, and arithmetic on them.
 
-private func comparison(_ name: String, _ test: @escaping @Sendable (Double, Double) -> Bool) -> ImportedOperator {
-  ImportedOperator(name, onlyKnown) { builder, call in
-    let (a, b) = (try call.known(0, "what it compares"), try call.known(1, "what it compares"))
-    return [builder.known(try KnownArithmetic.compared(a.tensor, b.tensor, test))]
+private func comparison(
+  _ name: String, _ relation: Comparison.Relation, _ test: @escaping @Sendable (Double, Double) -> Bool
+) -> ImportedOperator {
+  ImportedOperator(name) { builder, call in
+    let (a, b) = (try call.input(0), try call.input(1))
+    if let a = a.known, let b = b.known {
+      return [builder.known(try KnownArithmetic.compared(a.tensor, b.tensor, test))]
+    }
+    return [try builder.apply(Comparison(relation), [a, b])]
   }
 }
 
-private func rounding(_ name: String, _ rule: FloatingPointRoundingRule) -> ImportedOperator {
-  ImportedOperator(name, onlyKnown) { builder, call in
-    let x = try call.known(0, "what it rounds").tensor
-    guard x.element.isFloat else { throw Diagnostic("it rounds integers") }
+private func logical(
+  _ name: String, _ kind: Bitwise.Kind, _ test: @escaping @Sendable (Double, Double) -> Bool
+) -> ImportedOperator {
+  ImportedOperator(name) { builder, call in
+    let operands = [try call.input(0), try call.input(1)]
+    for operand in operands where try builder.type(of: operand).element != .bool {
+      throw Diagnostic("it combines \(try builder.type(of: operand)); both operands must be bool")
+    }
+    if let a = operands[0].known, let b = operands[1].known {
+      return [builder.known(try KnownArithmetic.compared(a.tensor, b.tensor, test))]
+    }
+    return [try builder.apply(Bitwise(kind), operands)]
+  }
+}
+
+private func rounding(_ name: String, _ rule: FloatingPointRoundingRule, _ op: any Op) -> ImportedOperator {
+  ImportedOperator(name) { builder, call in
+    guard let x = try call.input(0).known?.tensor, x.element.isFloat else {
+      return [try builder.apply(op, [call.input(0)])]
+    }
     return [builder.known(Tensor<Double>(element: x.element, shape: x.shape, real: x.real.map { $0.rounded(rule) }))]
   }
 }
@@ -30,6 +51,18 @@ func knownExtents(_ values: [Int]) throws -> [Int] {
     count *= max(1, extent)
   }
   return values
+}
+
+/// A value in another element type.
+func converted(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, to element: ElementType
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  if type.element == element { return x }
+  if type.count == 0 {
+    return builder.known(TensorData(element: element, shape: type.shape, bytes: []))
+  }
+  return try builder.apply(Cast(to: element), [x])
 }
 
 let knownOperators: [ImportedOperator] = [
@@ -70,49 +103,21 @@ let knownOperators: [ImportedOperator] = [
     let count = try builder.type(of: call.input(0)).count
     return [builder.known(Tensor<Double>(element: .i64, shape: [], integer: [Int64(count)]))]
   },
-  ImportedOperator("Cast", "types other than float32 of what depends on the input") { builder, call in
+  ImportedOperator("Cast", "strings, and floats of 8 bits and less") { builder, call in
     call.attributes.ignore("saturate", "round_mode")
     let code = try call.attributes.integer("to") ?? 0
     guard let element = ElementType(onnx: Int32(clamping: code)) else { throw Diagnostic("it casts to type \(code)") }
-    let x = try call.input(0)
-    let type = try builder.type(of: x)
-    if type.element == element { return [x] }
-    guard let known = x.known?.tensor else {
-      throw Diagnostic("it casts \(type) to \(element.rawValue); export the model in float32")
-    }
-    let numbers = KnownArithmetic.numbers(known)
-    if element.isFloat { return [builder.known(Tensor<Double>(element: element, shape: known.shape, real: numbers))] }
-    switch known.storage {
-    case .integer(let values):
-      let kept = element == .bool ? values.map { $0 == 0 ? 0 : 1 } : values
-      return [builder.known(Tensor<Double>(element: element, shape: known.shape, integer: kept))]
-    case .real:
-      guard numbers.allSatisfy({ abs($0) < 9e18 }) else {
-        throw Diagnostic("its numbers do not fit \(element.rawValue)")
-      }
-      let kept = numbers.map { element == .bool ? ($0 == 0 ? 0 : 1) : Int64($0) }
-      return [builder.known(Tensor<Double>(element: element, shape: known.shape, integer: kept))]
-    }
+    return [try converted(&builder, call.input(0), to: element)]
   },
-  ImportedOperator("Gather", onlyKnown) { builder, call in
-    let x = try call.known(0, "what it gathers from").tensor
-    let indices = try call.known(1, "the indices").tensor
-    let axis = try call.axis(call.attributes.integer("axis") ?? 0, rank: x.shape.count)
-    guard !indices.element.isFloat else { throw Diagnostic("its indices are \(indices.element.rawValue)") }
-    let extent = x.shape[axis]
-    let positions = try indices.integer.map { index -> Int in
-      guard (-Int64(extent)..<Int64(extent)).contains(index) else {
-        throw Diagnostic("the index \(index) is not among \(extent)")
-      }
-      return Int(index < 0 ? index + Int64(extent) : index)
-    }
-    let inner = x.shape[(axis + 1)...].reduce(1, *)
-    let outer = x.shape[..<axis].reduce(1, *)
-    let shape = try knownExtents(x.shape[..<axis] + indices.shape + x.shape[(axis + 1)...])
-    let places = (0..<outer).flatMap { row in
-      positions.flatMap { position in (0..<inner).map { (row * extent + position) * inner + $0 } }
-    }
-    return [builder.known(KnownArithmetic.picked(x, places, shape: shape))]
+  ImportedOperator("CastLike", "strings, and floats of 8 bits and less") { builder, call in
+    call.attributes.ignore("saturate", "round_mode")
+    return [try converted(&builder, call.input(0), to: builder.type(of: call.input(1)).element)]
+  },
+  ImportedOperator("BitCast", "elements of less than 8 bits") { builder, call in
+    let code = try call.attributes.integer("to") ?? 0
+    guard let element = ElementType(onnx: Int32(clamping: code)) else { throw Diagnostic("it casts to type \(code)") }
+    let x = try call.input(0)
+    return [try builder.type(of: x).element == element ? x : builder.apply(BitCast(to: element), [x])]
   },
   ImportedOperator("Range", onlyKnown) { builder, call in
     let bounds = try (0..<3).map { try call.known($0, "its bounds").tensor }
@@ -142,54 +147,61 @@ let knownOperators: [ImportedOperator] = [
       let places = [Int](repeating: 0, count: shape.reduce(1, *))
       return [builder.known(KnownArithmetic.picked(value, places, shape: shape))]
     }),
-  ImportedOperator("Expand", onlyKnown) { builder, call in
+  ImportedOperator("Expand", "shapes that depend on the input") { builder, call in
     let shape = try knownExtents(call.integers(1, "the shape") ?? [])
     let x = try call.input(0)
     // Extents of 1 and missing ones leave the operand's.
     let own = try builder.type(of: x).shape
     let tail = shape.suffix(own.count)
     if shape.count <= own.count, zip(own.suffix(tail.count), tail).allSatisfy({ $1 == 1 || $0 == $1 }) { return [x] }
-    let known = try call.known(0, "what it expands").tensor
+    guard let known = x.known?.tensor else {
+      let aligned = [Int](repeating: 1, count: max(0, own.count - shape.count)) + shape
+      let padded = [Int](repeating: 1, count: max(0, shape.count - own.count)) + own
+      let result = zip(padded, aligned).map { $1 == 1 ? $0 : $1 }
+      let repeated = try builder.apply(Broadcast(shape: result), [x])
+      if case .computed(let id) = repeated, case .computed(let source) = x { builder.repeated[id] = source }
+      return [repeated]
+    }
     return [builder.known(try KnownArithmetic.expanded(known, to: shape))]
   },
-  ImportedOperator("Tile", "more than 64 copies of what depends on the input") { builder, call in
-    var x = try call.input(0)
+  ImportedOperator("Tile", "repeats that depend on the input") { builder, call in
+    let x = try call.input(0)
     let type = try builder.type(of: x)
     guard let repeats = try call.integers(1, "the repeats"), repeats.count == type.rank else {
       throw Diagnostic("it does not say for each axis how often it repeats it")
     }
-    for (axis, count) in repeats.enumerated() where count != 1 {
-      guard (1...(x.known == nil ? 64 : 1 << 16)).contains(count) else {
-        throw Diagnostic("it repeats axis \(axis) \(count) times")
-      }
-      x = try builder.apply(Concat(axis: axis), [ImportedValue](repeating: x, count: count))
+    if let axis = repeats.firstIndex(where: { !(1...ImportBuilder.mostElements).contains($0) }) {
+      throw Diagnostic("it repeats axis \(axis) \(repeats[axis]) times")
     }
-    return [x]
+    if repeats.allSatisfy({ $0 == 1 }) { return [x] }
+    // Each axis gets one in front of it, along which it is repeated.
+    let apart = type.shape.flatMap { [1, $0] }
+    let repeated = zip(repeats, type.shape).flatMap { [$0, $1] }
+    let copies = try builder.apply(Broadcast(shape: repeated), [builder.apply(Reshape(shape: apart), [x])])
+    return [try builder.apply(Reshape(shape: zip(repeats, type.shape).map { $0 * $1 }), [copies])]
   },
-  ImportedOperator("Where", onlyKnown) { builder, call in
-    let operands = try (0..<3).map { try call.known($0, "what it chooses").tensor }
-    return [builder.known(try KnownArithmetic.chosen(operands[0], operands[1], operands[2]))]
+  ImportedOperator("Where") { builder, call in
+    let operands = try (0..<3).map { try call.input($0) }
+    if let condition = operands[0].known, let a = operands[1].known, let b = operands[2].known {
+      return [builder.known(try KnownArithmetic.chosen(condition.tensor, a.tensor, b.tensor))]
+    }
+    return [try builder.apply(Select(), operands)]
   },
-  ImportedOperator("Mod", onlyKnown + "; floats") { builder, call in
-    if try call.attributes.flag("fmod") ?? false { throw Diagnostic("it is of floats") }
-    let (a, b) = (try call.known(0, "its operand").tensor, try call.known(1, "its operand").tensor)
-    guard !a.element.isFloat, !b.element.isFloat else { throw Diagnostic("it is of floats") }
-    return [builder.known(try KnownArithmetic.integers("Mod", a, b))]
+  comparison("Equal", .equal) { $0 == $1 },
+  comparison("Less", .less) { $0 < $1 },
+  comparison("LessOrEqual", .lessOrEqual) { $0 <= $1 },
+  comparison("Greater", .greater) { $0 > $1 },
+  comparison("GreaterOrEqual", .greaterOrEqual) { $0 >= $1 },
+  logical("And", .and) { $0 != 0 && $1 != 0 },
+  logical("Or", .or) { $0 != 0 || $1 != 0 },
+  logical("Xor", .xor) { ($0 != 0) != ($1 != 0) },
+  ImportedOperator("Not") { builder, call in
+    let x = try call.input(0)
+    let type = try builder.type(of: x)
+    if type.element != .bool { throw Diagnostic("it negates \(type); its operand must be bool") }
+    return [type.count == 0 ? x : try builder.apply(Not(), [x])]
   },
-  comparison("Equal") { $0 == $1 },
-  comparison("Less") { $0 < $1 },
-  comparison("LessOrEqual") { $0 <= $1 },
-  comparison("Greater") { $0 > $1 },
-  comparison("GreaterOrEqual") { $0 >= $1 },
-  comparison("And") { $0 != 0 && $1 != 0 },
-  comparison("Or") { $0 != 0 || $1 != 0 },
-  ImportedOperator("Not", onlyKnown) { builder, call in
-    let x = try call.known(0, "its operand").tensor
-    guard !x.element.isFloat else { throw Diagnostic("it negates numbers") }
-    let values = x.integer.map { $0 == 0 ? Int64(1) : 0 }
-    return [builder.known(Tensor<Double>(element: .bool, shape: x.shape, integer: values))]
-  },
-  rounding("Floor", .down),
-  rounding("Ceil", .up),
-  rounding("Round", .toNearestOrEven),
+  rounding("Floor", .down, Floor()),
+  rounding("Ceil", .up, Ceiling()),
+  rounding("Round", .toNearestOrEven, Round()),
 ]

@@ -14,11 +14,52 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
       axes = Array(0..<type.rank)
     }
     if axes.isEmpty { return [x] }
-    if let known = x.known, !known.data.element.isFloat {
+    if let known = x.known, !known.data.element.isFloat, KnownArithmetic.reduces(name) {
       return [builder.known(try KnownArithmetic.reduced(name, known.tensor, axes: Set(axes), keeps: keeps))]
     }
+    if !kind.isDefined(on: type.element) { throw Diagnostic("it is not defined on \(type.element.rawValue)") }
     return [try builder.apply(Reduce(kind: kind, axes: axes.sorted(), keepDims: keeps), [x])]
   }
+}
+
+/// Where the best element along an axis stands.
+private func arg(_ name: String, _ kind: ArgReduce.Kind) -> ImportedOperator {
+  ImportedOperator(name) { builder, call in
+    let x = try call.input(0)
+    let axis = try call.axis(call.attributes.integer("axis") ?? 0, rank: builder.type(of: x).rank)
+    let op = ArgReduce(
+      kind: kind, axis: axis, keepDims: try call.attributes.flag("keepdims") ?? true,
+      selectLast: try call.attributes.flag("select_last_index") ?? false)
+    return [try builder.apply(op, [x])]
+  }
+}
+
+private func cumulation(_ name: String, _ kind: Cumulate.Kind) -> ImportedOperator {
+  ImportedOperator(name, "an axis that depends on the input") { builder, call in
+    let x = try call.input(0)
+    guard let given = try call.integers(1, "the axis"), given.count == 1 else {
+      throw Diagnostic("its axis is not one number")
+    }
+    let op = Cumulate(
+      kind: kind, axis: try call.axis(given[0], rank: builder.type(of: x).rank),
+      exclusive: try call.attributes.flag("exclusive") ?? false,
+      reverse: try call.attributes.flag("reverse") ?? false)
+    return [try builder.apply(op, [x])]
+  }
+}
+
+/// What runs along one axis; of old, before operator set 13, over all axes from this one on.
+private func alongAxis(
+  _ builder: inout ImportBuilder, _ call: ImportCall,
+  _ body: (inout ImportBuilder, ImportedValue, Int) throws -> ImportedValue
+) throws -> [ImportedValue] {
+  let x = try call.input(0)
+  let type = try builder.type(of: x)
+  let axis = try call.axis(call.attributes.integer("axis") ?? (call.version >= 13 ? -1 : 1), rank: type.rank)
+  if call.version >= 13 || axis == type.rank - 1 { return [try body(&builder, x, axis)] }
+  let rows = type.shape[..<axis].reduce(1, *)
+  let flat = try builder.apply(Reshape(shape: [rows, type.count / rows]), [x])
+  return [try builder.apply(Reshape(shape: type.shape), [body(&builder, flat, 1)])]
 }
 
 /// Exchanges the last two axes.
@@ -34,8 +75,25 @@ let reductionOperators: [ImportedOperator] = [
   reduction("ReduceL1", .l1),
   reduction("ReduceL2", .l2),
   reduction("ReduceProd", .product),
-  ImportedOperator("MatMul", "vectors") { builder, call in
-    [try builder.apply(MatMul(), [call.input(0), call.input(1)])]
+  reduction("ReduceSumSquare", .sumOfSquares),
+  reduction("ReduceLogSum", .logSum),
+  reduction("ReduceLogSumExp", .logSumExp),
+  arg("ArgMax", .maximum),
+  arg("ArgMin", .minimum),
+  cumulation("CumSum", .sum),
+  cumulation("CumProd", .product),
+  ImportedOperator("MatMul") { builder, call in
+    // A vector is a row on the left and a column on the right, and the axis that makes it one goes again.
+    var (a, b) = (try call.input(0), try call.input(1))
+    let (left, right) = (try builder.type(of: a).shape, try builder.type(of: b).shape)
+    if left.count == 1 { a = try builder.apply(Reshape(shape: [1] + left), [a]) }
+    if right.count == 1 { b = try builder.apply(Reshape(shape: right + [1]), [b]) }
+    let product = try builder.apply(MatMul(), [a, b])
+    if left.count != 1 && right.count != 1 { return [product] }
+    var shape = try builder.type(of: product).shape
+    if right.count == 1 { shape.removeLast() }
+    if left.count == 1 { shape.remove(at: shape.count - (right.count == 1 ? 1 : 2)) }
+    return [try builder.apply(Reshape(shape: shape), [product])]
   },
   ImportedOperator("Gemm") { builder, call in
     var a = try call.input(0)
@@ -49,10 +107,17 @@ let reductionOperators: [ImportedOperator] = [
     var result = try builder.apply(MatMul(), [a, b])
     let alpha = try call.attributes.float("alpha") ?? 1
     let beta = try call.attributes.float("beta") ?? 1
-    if alpha != 1 { result = try builder.apply(Multiply(), [result, builder.known(scalar: alpha)]) }
+    let element = try builder.type(of: result).element
+    func scalar(_ value: Double) throws -> ImportedValue {
+      guard element.isFloat || value.rounded() == value else {
+        throw Diagnostic("it scales \(element.rawValue) by \(value), which is no integer")
+      }
+      return builder.known(scalar: value, element)
+    }
+    if alpha != 1 { result = try builder.apply(Multiply(), [result, scalar(alpha)]) }
     if call.has(2) && beta != 0 {
       var bias = try call.input(2)
-      if beta != 1 { bias = try builder.apply(Multiply(), [bias, builder.known(scalar: beta)]) }
+      if beta != 1 { bias = try builder.apply(Multiply(), [bias, scalar(beta)]) }
       let shape = try builder.type(of: result).shape
       result = try builder.apply(Add(), [result, bias])
       if try builder.type(of: result).shape != shape { throw Diagnostic("its bias does not broadcast to \(shape)") }
@@ -60,14 +125,18 @@ let reductionOperators: [ImportedOperator] = [
     return [result]
   },
   ImportedOperator("Softmax") { builder, call in
-    let x = try call.input(0)
-    let type = try builder.type(of: x)
-    let axis = try call.axis(call.attributes.integer("axis") ?? (call.version >= 13 ? -1 : 1), rank: type.rank)
-    if call.version >= 13 || axis == type.rank - 1 { return [try builder.apply(Softmax(axis: axis), [x])] }
-    // Of old, over all axes from this one on.
-    let rows = type.shape[..<axis].reduce(1, *)
-    let flat = try builder.apply(Reshape(shape: [rows, type.count / rows]), [x])
-    return [try builder.apply(Reshape(shape: type.shape), [builder.apply(Softmax(axis: 1), [flat])])]
+    try alongAxis(&builder, call) { try $0.apply(Softmax(axis: $2), [$1]) }
+  },
+  ImportedOperator("LogSoftmax") { builder, call in
+    try alongAxis(&builder, call) { try $0.apply(LogSoftmax(axis: $2), [$1]) }
+  },
+  ImportedOperator("Hardmax") { builder, call in
+    try alongAxis(&builder, call) { builder, x, axis in
+      let type = try builder.type(of: x)
+      let best = try builder.apply(ArgReduce(kind: .maximum, axis: axis, keepDims: true), [x])
+      let places = try builder.places(type.shape[axis], along: axis, rank: type.rank)
+      return try converted(&builder, builder.apply(Comparison(.equal), [best, places]), to: type.element)
+    }
   },
   ImportedOperator("BatchNormalization", "training") { builder, call in
     call.attributes.ignore("momentum")
@@ -77,14 +146,5 @@ let reductionOperators: [ImportedOperator] = [
     }
     try call.requireOneOutput()
     return [try builder.apply(BatchNorm(epsilon: epsilon), (0..<5).map { try call.input($0) })]
-  },
-  ImportedOperator("LayerNormalization", "its mean and deviation as outputs") { builder, call in
-    call.attributes.ignore("stash_type")
-    let epsilon = try call.attributes.float("epsilon") ?? Double(Float(1e-5))
-    try call.requireOneOutput()
-    let rank = try builder.type(of: call.input(0)).rank
-    let axis = try call.axis(call.attributes.integer("axis") ?? -1, rank: rank)
-    let operands = try (0..<(call.has(2) ? 3 : 2)).map { try call.input($0) }
-    return [try builder.apply(LayerNorm(axes: Array(axis..<rank), epsilon: epsilon), operands)]
   },
 ]

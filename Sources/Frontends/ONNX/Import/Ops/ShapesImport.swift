@@ -3,7 +3,7 @@ import IR
 // Operators that only move elements.
 
 /// The elements of a value under another shape.
-private func reshaped(
+func reshaped(
   _ builder: inout ImportBuilder, _ x: ImportedValue, _ shape: [Int]
 ) throws -> ImportedValue {
   let type = try builder.type(of: x)
@@ -32,9 +32,33 @@ func slicedAlong(
     return builder.known(TensorData(element: type.element, shape: shape, bytes: []))
   }
   if step == 1 && first == 0 && last == extent { return x }
+  if case .computed(let id) = x, let join = builder.joins[id] {
+    if join.axis != axis {
+      let parts = try join.parts.map {
+        try slicedAlong(&builder, $0, axis: axis, from: start, to: end, step: step)
+      }
+      return try joined(&builder, parts, axis: join.axis)
+    }
+    var before = 0
+    for part in join.parts {
+      let own = try builder.type(of: part).shape[axis]
+      let range = before..<(before + own)
+      if step > 0, range.contains(first), range.contains(last - 1) {
+        return try slicedAlong(&builder, part, axis: axis, from: first - before, to: last - before, step: step)
+      }
+      before += own
+    }
+  }
   // Backwards, an end before the first element is one that no count from the end reaches.
   let stop = step < 0 && last == -1 ? -extent - 1 : last
   return try builder.apply(Slice(starts: [first], ends: [stop], axes: [axis], steps: [step]), [x])
+}
+
+/// Values one after another along an axis.
+private func joined(_ builder: inout ImportBuilder, _ parts: [ImportedValue], axis: Int) throws -> ImportedValue {
+  let result = try builder.apply(Concat(axis: axis), parts)
+  if case .computed(let id) = result, parts.contains(where: { $0.known != nil }) { builder.joins[id] = (axis, parts) }
+  return result
 }
 
 let shapeOperators: [ImportedOperator] = [
@@ -103,7 +127,7 @@ let shapeOperators: [ImportedOperator] = [
     // What a slice has left nothing of adds nothing.
     let parts = try operands.filter { try builder.type(of: $0).count > 0 }
     if parts.count <= 1 { return [parts.first ?? operands[0]] }
-    return [try builder.apply(Concat(axis: axis), parts)]
+    return [try joined(&builder, parts, axis: axis)]
   },
   ImportedOperator("Split") { builder, call in
     let x = try call.input(0)
@@ -117,7 +141,7 @@ let shapeOperators: [ImportedOperator] = [
       let size = (extent + count - 1) / count
       sizes = (0..<count).map { max(0, min(size, extent - $0 * size)) }
     }
-    guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (1...extent).contains($0) }),
+    guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (0...extent).contains($0) }),
       sizes.reduce(0, +) == extent
     else { throw Diagnostic("it does not split \(extent) into \(call.hasOutput.count) parts that add up to it") }
     var start = 0
@@ -129,10 +153,13 @@ let shapeOperators: [ImportedOperator] = [
   ImportedOperator("Slice", "positions that depend on the input") { builder, call in
     var x = try call.input(0)
     let rank = try builder.type(of: x).rank
-    guard let starts = try call.integers(1, "the starts"), let ends = try call.integers(2, "the ends") else {
+    // Attributes before operator set 10.
+    guard let starts = try call.integers(1, "the starts") ?? call.attributes.integers("starts"),
+      let ends = try call.integers(2, "the ends") ?? call.attributes.integers("ends")
+    else {
       throw Diagnostic("it has no starts or no ends")
     }
-    let given = try call.integers(3, "the axes") ?? Array(starts.indices)
+    let given = try call.integers(3, "the axes") ?? call.attributes.integers("axes") ?? Array(starts.indices)
     let axes = try given.map { try call.axis($0, rank: rank) }
     let steps = try call.integers(4, "the steps") ?? starts.map { _ in 1 }
     guard starts.count == ends.count, starts.count == axes.count, starts.count == steps.count,
@@ -145,25 +172,39 @@ let shapeOperators: [ImportedOperator] = [
     }
     return [x]
   },
-  ImportedOperator("Pad", "negative widths; the mode 'wrap'") { builder, call in
-    let x = try call.input(0)
-    let rank = try builder.type(of: x).rank
+  ImportedOperator("Pad") { builder, call in
+    var x = try call.input(0)
+    let type = try builder.type(of: x)
+    let rank = type.rank
     let text = try call.attributes.string("mode") ?? "constant"
-    guard let mode = Pad.Mode(rawValue: text) else { throw Diagnostic("the mode '\(text)' is not supported") }
-    guard let widths = try call.integers(1, "the widths") else { throw Diagnostic("it has no widths") }
-    let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
-    guard widths.count == 2 * axes.count else {
-      throw Diagnostic("it has \(widths.count) widths for \(axes.count) axes; there must be two an axis")
+    guard let mode = Pad.Mode(rawValue: text) else { throw Diagnostic("there is no mode '\(text)'") }
+    // Attributes before operator set 11.
+    guard let widths = try call.integers(1, "the widths") ?? call.attributes.integers("pads") else {
+      throw Diagnostic("it has no widths")
     }
-    if widths.contains(where: { $0 < 0 }) { throw Diagnostic("its widths \(widths) are negative; slice instead") }
+    let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
+    guard widths.count == 2 * axes.count, widths.allSatisfy({ abs($0) <= ImportBuilder.mostElements }) else {
+      throw Diagnostic("its widths are \(widths) for \(axes.count) axes; there must be two an axis")
+    }
     var before = [Int](repeating: 0, count: rank)
     var after = before
     for (place, axis) in axes.enumerated() {
       before[axis] = widths[place]
       after[axis] = widths[place + axes.count]
     }
-    let value = mode == .constant ? try call.scalar(2, "the value") ?? 0 : 0
-    if widths.allSatisfy({ $0 == 0 }) { return [x] }
-    return [try builder.apply(Pad(before: before, after: after, value: value, mode: mode), [x])]
+    let value = mode == .constant ? try call.scalar(2, "the value") ?? call.attributes.float("value") ?? 0 : 0
+    if type.count == 0 { throw Diagnostic("it pads \(type), which is empty") }
+    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
+    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
+      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
+    }
+    // Negative widths cut.
+    for axis in 0..<rank where before[axis] < 0 || after[axis] < 0 {
+      let extent = try builder.type(of: x).shape[axis]
+      let (start, end) = (max(0, -before[axis]), extent - max(0, -after[axis]))
+      guard start < end else { throw Diagnostic("its widths \(widths) leave nothing of \(type)") }
+      x = try slicedAlong(&builder, x, axis: axis, from: start, to: end, step: 1)
+    }
+    return [x]
   },
 ]

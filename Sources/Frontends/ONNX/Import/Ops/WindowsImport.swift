@@ -1,107 +1,496 @@
 import IR
 
-// Convolutions and pools: a window that slides over images.
+// Convolutions and pools: a window that slides over the spatial axes of a tensor [N, C, D1, .., Dk].
+//
+// The graph's own windows run over images. Signals are images of one column; the window of a pool comes apart into one
+// an axis, and a convolution of volumes is one of images whose channels are those of all planes a window sees.
 
-/// The geometry that `Conv` and the pools share, in the words of the graph.
-private struct Window {
+/// The geometry that convolutions and pools share, an entry a spatial axis.
+struct Window {
   var kernel: [Int]
   var strides: [Int]
-  /// Top, left, bottom, right.
-  var padding: [Int]
+  var before: [Int]
+  var after: [Int]
   var dilation: [Int]
 
-  init(_ call: ImportCall, kernel: [Int], over shape: [Int]) throws {
-    func pair(_ name: String) throws -> [Int] {
-      let values = try call.attributes.integers(name) ?? [1, 1]
-      guard values.count == 2, values.allSatisfy({ (1...1 << 24).contains($0) }) else {
-        throw Diagnostic("its '\(name)' is \(values); it must be two positive numbers")
+  /// Nothing but the attributes; `spatial` is the shape along the spatial axes.
+  init(_ call: ImportCall, kernel: [Int], over spatial: [Int]) throws {
+    func list(_ name: String) throws -> [Int] {
+      let values = try call.attributes.integers(name) ?? spatial.map { _ in 1 }
+      guard values.count == spatial.count, values.allSatisfy({ (1...1 << 24).contains($0) }) else {
+        throw Diagnostic("its '\(name)' is \(values); it must be \(spatial.count) positive numbers, one a spatial axis")
       }
       return values
     }
     self.kernel = kernel
-    strides = try pair("strides")
-    dilation = try pair("dilations")
-    padding = try call.attributes.integers("pads") ?? [0, 0, 0, 0]
-    guard padding.count == 4, padding.allSatisfy({ (0...1 << 24).contains($0) }) else {
-      throw Diagnostic("its 'pads' are \(padding); they must be four numbers, none of them negative")
+    strides = try list("strides")
+    dilation = try list("dilations")
+    let pads = try call.attributes.integers("pads") ?? (spatial + spatial).map { _ in 0 }
+    guard pads.count == 2 * spatial.count, pads.allSatisfy({ (0...1 << 24).contains($0) }) else {
+      throw Diagnostic("its 'pads' are \(pads); they must be \(2 * spatial.count) numbers, none of them negative")
     }
-    guard kernel.count == 2, kernel.allSatisfy({ (1...1 << 24).contains($0) }) else {
-      throw Diagnostic("its kernel is \(kernel); it must be two positive numbers")
+    before = Array(pads[..<spatial.count])
+    after = Array(pads[spatial.count...])
+    guard kernel.count == spatial.count, kernel.allSatisfy({ (1...1 << 24).contains($0) }) else {
+      throw Diagnostic("its kernel is \(kernel); it must be \(spatial.count) positive numbers, one a spatial axis")
     }
+  }
+
+  /// With the padding that `auto_pad` asks for.
+  init(padded call: ImportCall, kernel: [Int], over spatial: [Int]) throws {
+    try self.init(call, kernel: kernel, over: spatial)
     let automatic = try call.attributes.string("auto_pad") ?? "NOTSET"
     switch automatic {
     case "NOTSET": break
-    case "VALID": padding = [0, 0, 0, 0]
+    case "VALID":
+      before = spatial.map { _ in 0 }
+      after = before
     case "SAME_UPPER", "SAME_LOWER":
-      for axis in 0..<2 {
-        let extent = shape[axis + 2]
+      for (axis, extent) in spatial.enumerated() {
         let count = (extent + strides[axis] - 1) / strides[axis]
-        let span = dilation[axis] * (kernel[axis] - 1) + 1
-        let total = max(0, (count - 1) * strides[axis] + span - extent)
+        let total = max(0, (count - 1) * strides[axis] + span(axis) - extent)
         let less = total / 2
-        padding[axis] = automatic == "SAME_UPPER" ? less : total - less
-        padding[axis + 2] = total - padding[axis]
+        before[axis] = automatic == "SAME_UPPER" ? less : total - less
+        after[axis] = total - before[axis]
       }
     default: throw Diagnostic("there is no 'auto_pad' of '\(automatic)'")
     }
   }
+
+  private init(kernel: [Int], strides: [Int], before: [Int], after: [Int], dilation: [Int]) {
+    self.kernel = kernel
+    self.strides = strides
+    self.before = before
+    self.after = after
+    self.dilation = dilation
+  }
+
+  /// Elements from the first that a window sees along an axis to the last.
+  func span(_ axis: Int) -> Int { dilation[axis] * (kernel[axis] - 1) + 1 }
+
+  /// As ops have it: before each axis, then after each.
+  var padding: [Int] { before + after }
+
+  /// The window along some of the axes, in their order.
+  func along(_ axes: [Int]) -> Window {
+    Window(
+      kernel: axes.map { kernel[$0] }, strides: axes.map { strides[$0] }, before: axes.map { before[$0] },
+      after: axes.map { after[$0] }, dilation: axes.map { dilation[$0] })
+  }
+
+  /// The same with a last axis along which it does nothing.
+  var withColumn: Window {
+    Window(
+      kernel: kernel + [1], strides: strides + [1], before: before + [0], after: after + [0], dilation: dilation + [1])
+  }
+
+  var isIdentity: Bool {
+    kernel.allSatisfy { $0 == 1 } && strides.allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }
+  }
+
+  /// How many places the window has along an axis of `extent`; one that would begin behind the axis and the padding in
+  /// front of it is none. Nil where the window does not fit.
+  func count(_ axis: Int, extent: Int, roundsUp: Bool) -> Int? {
+    let room = before[axis] + extent + after[axis] - span(axis)
+    if room < 0 { return nil }
+    if !roundsUp { return room / strides[axis] + 1 }
+    let count = (room + strides[axis] - 1) / strides[axis] + 1
+    return (count - 1) * strides[axis] >= extent + before[axis] ? count - 1 : count
+  }
 }
 
-/// The type of an operand that must be images; `what` says what else there is.
-private func images(_ builder: ImportBuilder, _ call: ImportCall) throws -> TensorType {
+/// The type of an operand with spatial axes.
+func spatial(_ builder: ImportBuilder, _ call: ImportCall) throws -> TensorType {
   let x = try builder.type(of: call.input(0))
-  guard x.rank == 4 else {
-    throw Diagnostic("it runs over a tensor of rank \(x.rank); only images, of rank 4, are supported")
+  guard x.rank >= 3 else {
+    throw Diagnostic("it runs over \(x); it must have images, channels and at least one spatial axis")
   }
   return x
 }
 
 private func pool(_ builder: ImportBuilder, _ call: ImportCall) throws -> (window: Window, roundsUp: Bool) {
-  let x = try images(builder, call)
+  let x = try spatial(builder, call)
   guard let kernel = try call.attributes.integers("kernel_shape") else { throw Diagnostic("it has no 'kernel_shape'") }
-  return (try Window(call, kernel: kernel, over: x.shape), try call.attributes.flag("ceil_mode") ?? false)
+  return (
+    try Window(padded: call, kernel: kernel, over: Array(x.shape[2...])),
+    try call.attributes.flag("ceil_mode") ?? false
+  )
+}
+
+/// A pool whose window comes apart into one an axis, over images: the last two axes at once, then each in front of them.
+private func pooled(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ window: Window,
+  _ images: (inout ImportBuilder, ImportedValue, Window) throws -> ImportedValue
+) throws -> ImportedValue {
+  let axes = window.kernel.count
+  if axes == 2 { return try images(&builder, x, window) }
+  var shape = try builder.type(of: x).shape
+  var result = x
+  let groups = axes == 1 ? [[0]] : [[axes - 2, axes - 1]] + (0..<(axes - 2)).reversed().map { [$0] }
+  for group in groups {
+    let part = window.along(group)
+    if part.isIdentity { continue }
+    let first = group[0] + 2
+    let channels = shape[1..<first].reduce(1, *)
+    let columns = shape[(first + 1)...].reduce(1, *)
+    result = try builder.shaped(result, [shape[0], channels, shape[first], columns])
+    result = try images(&builder, result, group.count == 2 ? part : part.withColumn)
+    let size = try builder.type(of: result).shape
+    shape[first] = size[2]
+    if group.count == 2 { shape[first + 1] = size[3] }
+    result = try builder.shaped(result, shape)
+  }
+  return result
+}
+
+/// The sums of windows over images; padding counts as zeros.
+private func summed(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ window: Window, roundsUp: Bool
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  var window = window
+  for axis in 0..<2 {
+    let extent = type.shape[axis + 2]
+    guard let count = window.count(axis, extent: extent, roundsUp: roundsUp) else {
+      throw Diagnostic("its window spans \(window.span(axis)) elements, more than axis \(axis + 2) of \(type) has")
+    }
+    let padded = window.before[axis] + extent + window.after[axis]
+    window.after[axis] += max(0, (count - 1) * window.strides[axis] + window.span(axis) - padded)
+  }
+  let shape = [type.shape[1], 1] + window.kernel
+  let ones = builder.numbers([Double](repeating: 1, count: shape.reduce(1, *)), shape: shape, type.element)
+  let op = Conv2D(
+    strides: window.strides, padding: window.padding, dilation: window.dilation, groups: type.shape[1])
+  return try builder.apply(op, [x, ones])
+}
+
+/// The means of windows over images, whose elements may lie apart.
+private func averaged(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ window: Window, roundsUp: Bool, countsPadding: Bool
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  if window.dilation == [1, 1] {
+    let op = AveragePool(
+      kernel: window.kernel, strides: window.strides, padding: window.padding, countIncludePad: countsPadding,
+      ceilMode: roundsUp)
+    return try builder.apply(op, [x])
+  }
+  let sums = try summed(&builder, x, window, roundsUp: roundsUp)
+  let size = try builder.type(of: sums).shape
+  /// How many elements of a window at each place count, along one axis.
+  func counts(_ axis: Int) -> [Double] {
+    let extent = type.shape[axis + 2]
+    let counted = countsPadding ? -window.before[axis]..<(extent + window.after[axis]) : 0..<extent
+    return (0..<size[axis + 2]).map { place in
+      let first = place * window.strides[axis] - window.before[axis]
+      return Double((0..<window.kernel[axis]).filter { counted.contains(first + $0 * window.dilation[axis]) }.count)
+    }
+  }
+  let (rows, columns) = (counts(0), counts(1))
+  if (rows + columns).contains(0) { throw Diagnostic("a window of it sees nothing but padding") }
+  let divisors = rows.flatMap { row in columns.map { row * $0 } }
+  return try builder.node("Div", sums, builder.numbers(divisors, shape: [size[2], size[3]], type.element))
+}
+
+/// A convolution over any number of spatial axes.
+func convolved(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ weight: ImportedValue, bias: ImportedValue?, _ window: Window,
+  groups: Int
+) throws -> ImportedValue {
+  let shape = try builder.type(of: x).shape
+  let filters = try builder.type(of: weight).shape
+  guard filters.count == shape.count else {
+    throw Diagnostic(
+      "its weight is \(try builder.type(of: weight)); it must be of rank \(shape.count), like its operand")
+  }
+  switch window.kernel.count {
+  case 1:
+    let signal = try builder.shaped(x, shape + [1])
+    let own = try builder.shaped(weight, filters + [1])
+    let result = try convolved(&builder, signal, own, bias: bias, window.withColumn, groups: groups)
+    return try builder.shaped(result, try builder.type(of: result).shape.dropLast())
+  case 2:
+    let op = Conv2D(
+      strides: window.strides, padding: window.padding, dilation: window.dilation, groups: groups)
+    return try builder.apply(op, [x, weight] + (bias.map { [$0] } ?? []))
+  default:
+    // The planes that a window sees become channels, and its places along the first axis images.
+    guard let count = window.count(0, extent: shape[2], roundsUp: false) else {
+      throw Diagnostic(
+        "its window spans \(window.span(0)) elements, more than axis 2 of \(try builder.type(of: x)) has")
+    }
+    var before = [Int](repeating: 0, count: shape.count)
+    var after = before
+    before[2] = window.before[0]
+    after[2] = window.after[0]
+    let padded = try builder.bordered(x, before: before, after: after)
+    let rest = Array(shape[3...])
+    let taps = try (0..<window.kernel[0]).map { tap in
+      let first = tap * window.dilation[0]
+      let planes = try slicedAlong(
+        &builder, padded, axis: 2, from: first, to: first + (count - 1) * window.strides[0] + 1,
+        step: window.strides[0])
+      return try builder.shaped(planes, [shape[0], shape[1], 1, count] + rest)
+    }
+    let stacked = try builder.joined(taps, along: 2)
+    let moved = try builder.permuted(stacked, [0, 3, 1, 2] + rest.indices.map { $0 + 4 })
+    let images = try builder.shaped(moved, [shape[0] * count, shape[1] * taps.count] + rest)
+    let own = try builder.shaped(weight, [filters[0], filters[1] * taps.count] + filters[3...])
+    let inner = window.along(Array(1..<window.kernel.count))
+    let result = try convolved(&builder, images, own, bias: bias, inner, groups: groups)
+    let size = Array(try builder.type(of: result).shape[2...])
+    let split = try builder.shaped(result, [shape[0], count, filters[0]] + size)
+    return try builder.permuted(split, [0, 2, 1] + size.indices.map { $0 + 3 })
+  }
+}
+
+/// The transposed convolution: each element scatters the filters over the result. It is the convolution, by the filters
+/// mirrored, of the operand with zeros between its elements.
+func transposedConvolution(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ weight: ImportedValue, bias: ImportedValue?, _ window: Window,
+  groups: Int, outputPadding: [Int]
+) throws -> ImportedValue {
+  let shape = try builder.type(of: x).shape
+  let filters = try builder.type(of: weight).shape
+  guard filters.count == shape.count, groups >= 1, filters[0] == shape[1], filters[0] % groups == 0 else {
+    throw Diagnostic(
+      "its weight is \(try builder.type(of: weight)); it must be [\(shape[1]), outputs / \(groups), a size an axis]")
+  }
+  let axes = shape.indices.dropFirst(2)
+  // [groups * inputs, outputs, ..] to [groups * outputs, inputs, ..], mirrored along each spatial axis.
+  let (inputs, outputs) = (filters[0] / groups, filters[1])
+  var own = try builder.shaped(weight, [groups, inputs, outputs] + filters[2...])
+  own = try builder.permuted(own, [0, 2, 1] + axes.map { $0 + 1 })
+  own = try builder.shaped(own, [groups * outputs, inputs] + filters[2...])
+  var spread = x
+  for axis in axes {
+    own = try slicedAlong(&builder, own, axis: axis, from: filters[axis] - 1, to: -filters[axis] - 1, step: -1)
+    let stride = window.strides[axis - 2]
+    if stride == 1 { continue }
+    var extents = try builder.type(of: spread).shape
+    let extent = extents[axis]
+    spread = try builder.shaped(spread, extents[...axis] + [1] + extents[(axis + 1)...])
+    var after = [Int](repeating: 0, count: extents.count + 1)
+    after[axis + 1] = stride - 1
+    spread = try builder.bordered(spread, before: after.map { _ in 0 }, after: after)
+    extents[axis] = extent * stride
+    spread = try builder.shaped(spread, extents)
+    spread = try slicedAlong(&builder, spread, axis: axis, from: 0, to: (extent - 1) * stride + 1, step: 1)
+  }
+  let before = axes.map { window.span($0 - 2) - 1 - window.before[$0 - 2] }
+  let after = axes.map { window.span($0 - 2) - 1 - window.after[$0 - 2] + outputPadding[$0 - 2] }
+  spread = try builder.bordered(spread, before: [0, 0] + before, after: [0, 0] + after)
+  var plain = window
+  plain.strides = window.strides.map { _ in 1 }
+  plain.before = window.before.map { _ in 0 }
+  plain.after = plain.before
+  return try convolved(&builder, spread, own, bias: bias, plain, groups: groups)
+}
+
+/// The padding of a transposed convolution out of the size that its result is to have.
+private func transposedWindow(
+  _ call: ImportCall, kernel: [Int], over spatial: [Int], outputPadding: [Int]
+) throws -> Window {
+  var window = try Window(call, kernel: kernel, over: spatial)
+  let automatic = try call.attributes.string("auto_pad") ?? "NOTSET"
+  guard ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"].contains(automatic) else {
+    throw Diagnostic("there is no 'auto_pad' of '\(automatic)'")
+  }
+  var sizes = try call.attributes.integers("output_shape")
+  if let given = sizes, given.count == spatial.count + 2 { sizes = Array(given[2...]) }
+  if sizes == nil, automatic.hasPrefix("SAME") { sizes = zip(spatial, window.strides).map { $0 * $1 } }
+  if automatic == "VALID" {
+    window.before = spatial.map { _ in 0 }
+    window.after = window.before
+  }
+  guard let sizes else { return window }
+  guard sizes.count == spatial.count else {
+    throw Diagnostic("its 'output_shape' is \(sizes); it must be \(spatial.count) numbers, one a spatial axis")
+  }
+  for axis in spatial.indices {
+    guard (1...1 << 31).contains(sizes[axis]) else { throw Diagnostic("its 'output_shape' is \(sizes)") }
+    let whole = window.strides[axis] * (spatial[axis] - 1) + outputPadding[axis] + window.span(axis)
+    let total = max(0, whole - sizes[axis])
+    window.before[axis] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2
+    // What a result has beyond the whole is zeros at its end.
+    window.after[axis] = whole - sizes[axis] - window.before[axis]
+  }
+  return window
 }
 
 let windowOperators: [ImportedOperator] = [
-  ImportedOperator("Conv", "signals and volumes (one or three spatial axes)") { builder, call in
-    let x = try images(builder, call)
+  .composed("Conv") { builder, call in
+    let x = try spatial(builder, call)
     let weight = try builder.type(of: call.input(1))
-    guard weight.rank == 4 else { throw Diagnostic("its weight is \(weight); it must be of rank 4") }
+    guard weight.rank == x.rank else { throw Diagnostic("its weight is \(weight); it must be of rank \(x.rank)") }
     let kernel = Array(weight.shape[2...])
     if let given = try call.attributes.integers("kernel_shape"), given != kernel {
       throw Diagnostic("its 'kernel_shape' is \(given), and its weight \(weight)")
     }
-    let window = try Window(call, kernel: kernel, over: x.shape)
-    let op = Conv2D(
-      strides: window.strides, padding: window.padding, dilation: window.dilation,
-      groups: try call.attributes.integer("group") ?? 1)
-    let operands = try [call.input(0), call.input(1)] + (call.has(2) ? [call.input(2)] : [])
-    return [try builder.apply(op, operands)]
+    let window = try Window(padded: call, kernel: kernel, over: Array(x.shape[2...]))
+    return [
+      try convolved(
+        &builder, call.input(0), call.input(1), bias: call.has(2) ? call.input(2) : nil, window,
+        groups: try call.attributes.integer("group") ?? 1)
+    ]
   },
-  ImportedOperator("MaxPool", "the indices; column-major order") { builder, call in
-    try call.requireOneOutput()
-    if try call.attributes.integer("storage_order") ?? 0 != 0 { throw Diagnostic("its order is column-major") }
+  .composed("ConvTranspose") { builder, call in
+    let x = try spatial(builder, call)
+    let weight = try builder.type(of: call.input(1))
+    guard weight.rank == x.rank else { throw Diagnostic("its weight is \(weight); it must be of rank \(x.rank)") }
+    let kernel = Array(weight.shape[2...])
+    if let given = try call.attributes.integers("kernel_shape"), given != kernel {
+      throw Diagnostic("its 'kernel_shape' is \(given), and its weight \(weight)")
+    }
+    let spatial = Array(x.shape[2...])
+    let outputPadding = try call.attributes.integers("output_padding") ?? spatial.map { _ in 0 }
+    guard outputPadding.count == spatial.count, outputPadding.allSatisfy({ (0...1 << 24).contains($0) }) else {
+      throw Diagnostic("its 'output_padding' is \(outputPadding); it must be \(spatial.count) numbers, none negative")
+    }
+    let window = try transposedWindow(call, kernel: kernel, over: spatial, outputPadding: outputPadding)
+    return [
+      try transposedConvolution(
+        &builder, call.input(0), call.input(1), bias: call.has(2) ? call.input(2) : nil, window,
+        groups: try call.attributes.integer("group") ?? 1, outputPadding: outputPadding)
+    ]
+  },
+  .composed("MaxPool") { builder, call in
+    let isColumnMajor = try call.attributes.integer("storage_order") ?? 0 != 0
     let (window, roundsUp) = try pool(builder, call)
-    let op = MaxPool(
+    let element = try builder.type(of: call.input(0)).element
+    // Small integers are floats as well.
+    let x = element.isFloat ? try call.input(0) : try builder.cast(call.input(0), to: .f32)
+    let values = try pooled(&builder, x, window) { builder, x, window in
+      let op = MaxPool(
+        kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
+        ceilMode: roundsUp)
+      return try builder.apply(op, [x])
+    }
+    let result = element.isFloat ? values : try builder.cast(values, to: element)
+    guard call.hasOutput.count > 1, call.hasOutput[1] else { return [result] }
+    let op = ArgMaxPool(
       kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
-      ceilMode: roundsUp)
-    return [try builder.apply(op, [call.input(0)])]
+      ceilMode: roundsUp, columnMajor: isColumnMajor)
+    return [result, try builder.apply(op, [x])]
   },
-  ImportedOperator("AveragePool", "dilations") { builder, call in
+  .composed("AveragePool") { builder, call in
     let counts = try call.attributes.flag("count_include_pad") ?? false
     let (window, roundsUp) = try pool(builder, call)
-    if window.dilation != [1, 1] { throw Diagnostic("its window is dilated by \(window.dilation)") }
-    let op = AveragePool(
-      kernel: window.kernel, strides: window.strides, padding: window.padding, countIncludePad: counts,
-      ceilMode: roundsUp)
-    return [try builder.apply(op, [call.input(0)])]
+    return [
+      try pooled(&builder, call.input(0), window) { builder, x, window in
+        try averaged(&builder, x, window, roundsUp: roundsUp, countsPadding: counts)
+      }
+    ]
   },
-  ImportedOperator("GlobalAveragePool", "signals and volumes") { builder, call in
-    _ = try images(builder, call)
-    return [try builder.apply(GlobalAveragePool(), [call.input(0)])]
+  .composed("LpPool") { builder, call in
+    let (window, roundsUp) = try pool(builder, call)
+    let power = Double(try call.attributes.integer("p") ?? 2)
+    if power < 1 { throw Diagnostic("its 'p' is \(power); it must be positive") }
+    let element = try builder.type(of: call.input(0)).element
+    let powers = try raised(&builder, call.input(0), to: power)
+    let sums = try pooled(&builder, powers, window) { builder, x, window in
+      try summed(&builder, x, window, roundsUp: roundsUp)
+    }
+    return [try rooted(&builder, sums, power, element)]
   },
-  ImportedOperator("GlobalMaxPool", "signals and volumes") { builder, call in
-    _ = try images(builder, call)
-    return [try builder.apply(Reduce(kind: .maximum, axes: [2, 3], keepDims: true), [call.input(0)])]
+  .composed("GlobalAveragePool") { builder, call in
+    let x = try spatial(builder, call)
+    if x.rank == 4 { return [try builder.apply(GlobalAveragePool(), [call.input(0)])] }
+    return [try builder.folded(.mean, call.input(0), Array(2..<x.rank))]
+  },
+  .composed("GlobalMaxPool") { builder, call in
+    [try builder.folded(.maximum, call.input(0), Array(2..<spatial(builder, call).rank))]
+  },
+  .composed("GlobalLpPool") { builder, call in
+    let x = try spatial(builder, call)
+    let power = Double(try call.attributes.integer("p") ?? 2)
+    if power < 1 { throw Diagnostic("its 'p' is \(power); it must be positive") }
+    let powers = try raised(&builder, call.input(0), to: power)
+    return [try rooted(&builder, builder.folded(.sum, powers, Array(2..<x.rank)), power, x.element)]
+  },
+  .composed("MaxUnpool") { builder, call in
+    let x = try spatial(builder, call)
+    guard let kernel = try call.attributes.integers("kernel_shape") else {
+      throw Diagnostic("it has no 'kernel_shape'")
+    }
+    let window = try Window(call, kernel: kernel, over: Array(x.shape[2...]))
+    let sizes = kernel.indices.map { axis in
+      (x.shape[axis + 2] - 1) * window.strides[axis] - window.before[axis] - window.after[axis] + kernel[axis]
+    }
+    let shape = Array(x.shape[..<2]) + sizes
+    guard sizes.allSatisfy({ $0 > 0 }), let count = product(shape), count <= KnownArithmetic.mostElements else {
+      throw Diagnostic("its result would be \(shape)")
+    }
+    let zeros = builder.numbers([Double](repeating: 0, count: count), shape: [count], x.element)
+    let indices = try builder.shaped(call.input(1), [x.count])
+    let flat = try builder.apply(
+      ScatterElements(axis: 0), [zeros, indices, builder.shaped(call.input(0), [x.count])])
+    let result = try builder.shaped(flat, shape)
+    guard let wanted = try call.integers(2, "the output's shape") else { return [result] }
+    guard wanted.count == shape.count, wanted.allSatisfy({ (1...1 << 31).contains($0) }) else {
+      throw Diagnostic("its output's shape is \(wanted); it must be \(shape.count) positive numbers")
+    }
+    return [try builder.bordered(result, before: shape.map { _ in 0 }, after: zip(wanted, shape).map { $0 - $1 })]
+  },
+  .composed("Col2Im") { builder, call in
+    guard let image = try call.integers(1, "the image's shape"), let block = try call.integers(2, "the block's shape"),
+      image.count == block.count, !image.isEmpty
+    else { throw Diagnostic("it has no shapes of image and block, of one rank") }
+    let x = try builder.type(of: call.input(0))
+    let window = try Window(call, kernel: block, over: image)
+    guard x.rank == 3, let size = product(block), x.shape[1] % size == 0 else {
+      throw Diagnostic("it puts blocks \(block) out of \(x); it takes [N, channels * elements of a block, blocks]")
+    }
+    let counts = try block.indices.map { axis in
+      guard let count = window.count(axis, extent: image[axis], roundsUp: false) else {
+        throw Diagnostic("its blocks \(block) do not fit into \(image)")
+      }
+      return count
+    }
+    guard counts.reduce(1, *) == x.shape[2] else {
+      throw Diagnostic("its operand has \(x.shape[2]) blocks, and \(counts.reduce(1, *)) fit into \(image)")
+    }
+    // A transposed convolution whose filters put each element of a block in its place.
+    let channels = x.shape[1] / size
+    let filters = (0..<channels).flatMap { _ in
+      (0..<size).flatMap { element in (0..<size).map { $0 == element ? 1.0 : 0.0 } }
+    }
+    let weight = builder.numbers(filters, shape: [channels * size, 1] + block, x.element)
+    let blocks = try builder.shaped(call.input(0), Array(x.shape[..<2]) + counts)
+    let left = block.indices.map { axis in
+      image[axis] + window.before[axis] + window.after[axis] - window.span(axis)
+        - (counts[axis] - 1) * window.strides[axis]
+    }
+    return [
+      try transposedConvolution(
+        &builder, blocks, weight, bias: nil, window, groups: channels, outputPadding: left)
+    ]
   },
 ]
+
+/// |x|^power.
+private func raised(_ builder: inout ImportBuilder, _ x: ImportedValue, to power: Double) throws -> ImportedValue {
+  let element = try builder.type(of: x).element
+  if power == 2 { return try builder.node("Mul", x, x) }
+  let magnitude = try builder.node("Abs", x)
+  return power == 1 ? magnitude : try builder.node("Pow", magnitude, builder.number(power, element))
+}
+
+/// x^(1 / power).
+private func rooted(
+  _ builder: inout ImportBuilder, _ x: ImportedValue, _ power: Double, _ element: ElementType
+) throws -> ImportedValue {
+  if power == 1 { return x }
+  if power == 2 { return try builder.node("Sqrt", x) }
+  return try builder.node("Pow", x, builder.number(1 / power, element))
+}
+
+/// The number of elements of a shape; nil where it is none, or more than any network has.
+func product(_ shape: [Int]) -> Int? {
+  var count = 1
+  for extent in shape {
+    guard extent >= 1, extent <= ImportBuilder.mostElements / count else { return nil }
+    count *= extent
+  }
+  return count
+}

@@ -1,0 +1,95 @@
+import IR
+
+// What operators are composed of: other operators of the standard, as the standard's own function bodies are.
+
+extension ImportBuilder {
+  /// The operator set that composed operators are written in.
+  private static let composedVersion = 22
+
+  /// The results of an operator of the standard, by its name.
+  mutating func nodes(
+    _ type: String, _ inputs: [ImportedValue?], _ attributes: [Onnx_AttributeProto] = [], outputs: Int = 1
+  ) throws -> [ImportedValue] {
+    guard let handler = ImportedOperators.named(type) else { preconditionFailure("\(type) is not read") }
+    let values = Dictionary(uniqueKeysWithValues: attributes.map { ($0.name, $0) })
+    let call = ImportCall(
+      type: type, version: Self.composedVersion, inputs: inputs, hasOutput: [Bool](repeating: true, count: outputs),
+      attributes: ImportAttributes(values))
+    var tensors = ImportedTensors(directory: "")
+    return try handler.build(&self, call, &tensors)
+  }
+
+  /// The one result of an operator of the standard.
+  mutating func node(
+    _ type: String, _ inputs: ImportedValue?..., attributes: [Onnx_AttributeProto] = []
+  ) throws -> ImportedValue {
+    try nodes(type, inputs, attributes)[0]
+  }
+
+  /// A list of integers.
+  mutating func integers(_ values: [Int]) -> ImportedValue {
+    known(Tensor<Double>(element: .i64, shape: [values.count], integer: values.map(Int64.init)))
+  }
+
+  /// A number of an element type.
+  mutating func number(_ value: Double, _ element: ElementType = .f32) -> ImportedValue {
+    known(Tensor<Double>(element, shape: [], [value]))
+  }
+
+  /// Numbers of an element type.
+  mutating func numbers(_ values: [Double], shape: [Int], _ element: ElementType = .f32) -> ImportedValue {
+    known(Tensor<Double>(element, shape: shape, values))
+  }
+
+  mutating func shaped(_ x: ImportedValue, _ shape: [Int]) throws -> ImportedValue {
+    try type(of: x).shape == shape ? x : apply(Reshape(shape: shape), [x])
+  }
+
+  mutating func permuted(_ x: ImportedValue, _ order: [Int]) throws -> ImportedValue {
+    order == Array(order.indices) ? x : try apply(Transpose(permutation: order), [x])
+  }
+
+  mutating func joined(_ parts: [ImportedValue], along axis: Int) throws -> ImportedValue {
+    parts.count == 1 ? parts[0] : try nodes("Concat", parts, [.integer("axis", axis)])[0]
+  }
+
+  mutating func folded(
+    _ kind: Reduce.Kind, _ x: ImportedValue, _ axes: [Int], keeps: Bool = true
+  ) throws -> ImportedValue {
+    axes.isEmpty ? x : try apply(Reduce(kind: kind, axes: axes, keepDims: keeps), [x])
+  }
+
+  /// A border along each axis; negative widths cut off.
+  mutating func bordered(
+    _ x: ImportedValue, before: [Int], after: [Int], value: Double = 0
+  ) throws -> ImportedValue {
+    var x = x
+    for (axis, extent) in try type(of: x).shape.enumerated() where before[axis] < 0 || after[axis] < 0 {
+      let (start, end) = (max(0, -before[axis]), extent + min(0, after[axis]))
+      guard start < end else { throw Diagnostic("nothing is left along axis \(axis) of \(try type(of: x))") }
+      x = try slicedAlong(&self, x, axis: axis, from: start, to: end, step: 1)
+    }
+    let (before, after) = (before.map { max(0, $0) }, after.map { max(0, $0) })
+    if (before + after).allSatisfy({ $0 == 0 }) { return x }
+    return try apply(Pad(before: before, after: after, value: value), [x])
+  }
+}
+
+extension ImportedOperator {
+  /// An operator that becomes several nodes; what is between them goes by the operator's name.
+  static func composed(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {
+    ImportedOperator(name, limits) { builder, call in
+      let own = builder.name
+      builder.name = "\(own).\(name)"
+      defer { builder.name = own }
+      return try build(&builder, call)
+    }
+  }
+}
+
+extension ImportBuilder {
+  /// The elements in another type.
+  mutating func cast(_ x: ImportedValue, to element: ElementType) throws -> ImportedValue {
+    try node("Cast", x, attributes: [.integer("to", element.onnx.rawValue)])
+  }
+}
