@@ -117,7 +117,7 @@ let shapeOperators: [ImportedOperator] = [
       let size = (extent + count - 1) / count
       sizes = (0..<count).map { max(0, min(size, extent - $0 * size)) }
     }
-    guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (1...extent).contains($0) }),
+    guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (0...extent).contains($0) }),
       sizes.reduce(0, +) == extent
     else { throw Diagnostic("it does not split \(extent) into \(call.hasOutput.count) parts that add up to it") }
     var start = 0
