@@ -18,7 +18,7 @@ import Testing
 
   private func write(_ folder: String) throws {
     try Self.model.write(toFile: "\(folder)/typed.vir", atomically: true, encoding: .utf8)
-    try NumpyFile.write(TensorData(.i32, shape: [2, 3], [1, -2, 3, -4, 5, 1 << 30]), to: "\(folder)/x.npy")
+    try NumpyFile.write(TensorData(.i32, shape: [2, 3], [1, -2, 3, -4, 5, 1_073_741_824]), to: "\(folder)/x.npy")
     try NumpyFile.write(TensorData(.bool, shape: [3], [1, 0, 1]), to: "\(folder)/gate.npy")
     try NumpyFile.write(TensorData(.f64, shape: [], [0.5]), to: "\(folder)/scale.npy")
   }
