@@ -15,8 +15,8 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "How long to repeat it.", transform: { try BenchCommand.seconds(parsing: $0) })
   var seconds = 2.0
 
-  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
-  var input: [InputOption] = []
+  @Option(help: InputOption.help)
+  var input: [String] = []
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -32,6 +32,7 @@ struct BenchCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    let given = try input.map { try InputOption(parsing: $0) }
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     let target = compilation.target
     if target.isEmulated(on: Target.machineFeatures()) {
@@ -39,7 +40,7 @@ struct BenchCommand: AsyncParsableCommand {
         "this machine has no AVX-512, and the time of an emulation means nothing",
         notes: ["bench another target, or on another machine; run and verify do emulate it"])
     }
-    let inputs = try compilation.inputs(input).flatMap(\.bytes)
+    let inputs = try compilation.inputs(given).flatMap(\.bytes)
     let result = try await compilation.compileVisibly()
     let threads = options.runThreads
     var compiling = CompiledModel.Options()

@@ -121,18 +121,24 @@ struct InputOption: Hashable, Sendable {
   var name: String?
   var source: InputSource
 
-  /// - Parameter needsName: Whether a source alone will not do.
-  init(parsing text: String, needsName: Bool = false) throws {
+  init(parsing text: String) throws {
     // A file's name may hold an equals sign too: the first one that has a source behind it counts.
     if let split = text.firstIndex(of: "="), split != text.startIndex,
       let source = try? InputSource(parsing: String(text[text.index(after: split)...]))
     {
       name = String(text[..<split])
       self.source = source
-      return
+    } else {
+      source = try InputSource(parsing: text)
     }
-    if needsName { throw ValidationError("'\(text)' binds nothing; expected NAME=FILE.npy, like axes=axes.npy") }
-    source = try InputSource(parsing: text)
+  }
+
+  /// An input and its contents, which go together.
+  init(binding text: String) throws {
+    guard let option = try? InputOption(parsing: text), option.name != nil else {
+      throw ValidationError("'\(text)' binds nothing; expected NAME=FILE.npy, like axes=axes.npy")
+    }
+    self = option
   }
 
   static let help = ArgumentHelp(
@@ -177,7 +183,7 @@ struct CompileOptions: ParsableArguments {
     help: ArgumentHelp(
       "Contents of an input of an .onnx model that are known when it is compiled (may be repeated).",
       valueName: "NAME=FILE.npy"),
-    transform: { try InputOption(parsing: $0, needsName: true) })
+    transform: { try InputOption(binding: $0) })
   var bind: [InputOption] = []
 
   @Flag(help: "The outputs of the stages instead of the classes, by their strides: stride4, stride8, ...")

@@ -10,8 +10,8 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var options: CompileOptions
 
-  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
-  var input: [InputOption] = []
+  @Option(help: InputOption.help)
+  var input: [String] = []
 
   @Option(
     name: .shortAndLong,
@@ -31,11 +31,12 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    let given = try input.map { try InputOption(parsing: $0) }
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     if compilation.hasDefaultWeights {
       Console.warn("no --weights: the model runs on synthetic ones, and its result means nothing")
     }
-    let inputs = try compilation.inputs(input)
+    let inputs = try compilation.inputs(given)
     let outputs = try await compilation.tensors(engine, inputs)
     let graph = compilation.model.graph
     let tensors = zip(graph.outputs, outputs).map { (name: graph.values[$0.index].name, data: $1) }

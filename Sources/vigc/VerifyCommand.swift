@@ -23,8 +23,8 @@ struct VerifyCommand: AsyncParsableCommand {
     transform: { try VerifyCommand.tolerance(parsing: $0) })
   var tolerance = 1e-5
 
-  @Option(help: InputOption.help, transform: { try InputOption(parsing: $0) })
-  var input: [InputOption] = []
+  @Option(help: InputOption.help)
+  var input: [String] = []
 
   @Option(help: "What executes the model: its compiled C, or an interpreter of the graph or of the loops.")
   var engine = Engine.c
@@ -65,6 +65,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let golden = try self.golden.map { try Golden(path: $0) }
+    let given = try input.map { try InputOption(parsing: $0) }
     var compilation = try await Console.progress("loading \(options.model)") {
       try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
     }
@@ -73,7 +74,7 @@ struct VerifyCommand: AsyncParsableCommand {
       throw Diagnostic(
         "\(self.golden ?? "") is the golden of \(golden.model), and the model is \(compilation.model.graph.name)")
     }
-    let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(input)
+    let inputs = try golden.map { try goldenInputs($0, compilation) } ?? compilation.inputs(given)
     let outputs = try await compilation.execute(engine, inputs)
     let reference = golden == nil ? try await compilation.reference(inputs) : []
     let error =

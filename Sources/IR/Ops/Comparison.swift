@@ -27,6 +27,13 @@ public struct Comparison: MixedElementwiseOp {
 
   public var attributes: [Attribute] { [Attribute("relation", .string(relation.rawValue))] }
 
+  public var mapsZeroToZero: Bool {
+    switch relation {
+    case .less, .notEqual, .greater: true
+    case .lessOrEqual, .equal, .greaterOrEqual: false
+    }
+  }
+
   public func resultElement(_ operands: OperandElements) throws -> ElementType {
     switch relation {
     case .equal, .notEqual: _ = try operands.any(0)

@@ -1,7 +1,7 @@
 import RealModule
 
 /// x where x >= 0, alpha * (e^x - 1) elsewhere.
-public struct Elu: UnaryOp {
+public struct Elu: UnaryOp, ArithmeticOp {
   public static let mnemonic = "elu"
 
   /// The limit towards minus infinity is -alpha.
@@ -23,10 +23,10 @@ public struct Elu: UnaryOp {
     x < 0 ? T(alpha) * T.expMinusOne(x) : x
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     let x = operands[0]
-    let exponential = LoopMath.exp(&builder, x, lanes: lanes)
-    let negative = .f32(alpha, lanes: lanes) * (exponential - .f32(1, lanes: lanes))
-    return .select(.compare(.less, x, .f32(0, lanes: lanes)), negative, x)
+    let exponential = LoopMath.exp(&builder, x, type)
+    let negative = .literal(alpha, type) * (exponential - .literal(1, type))
+    return .select(.compare(.less, x, .literal(0, type)), negative, x)
   }
 }

@@ -1,7 +1,7 @@
 import RealModule
 
 /// e^x.
-public struct Exp: UnaryOp, ParameterlessOp {
+public struct Exp: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "exp"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Exp: UnaryOp, ParameterlessOp {
     T.exp(x)
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    LoopMath.exp(&builder, operands[0], lanes: lanes)
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    LoopMath.exp(&builder, operands[0], type)
   }
 }

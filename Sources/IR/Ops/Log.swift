@@ -1,7 +1,7 @@
 import RealModule
 
 /// The natural logarithm.
-public struct Log: UnaryOp, ParameterlessOp {
+public struct Log: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "log"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Log: UnaryOp, ParameterlessOp {
     T.log(x)
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    LoopMath.log(&builder, operands[0], lanes: lanes)
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    LoopMath.log(&builder, operands[0], type)
   }
 }

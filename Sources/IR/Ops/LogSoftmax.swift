@@ -58,10 +58,10 @@ public struct LogSoftmax: Op {
       builder.loops(over: split.innerShape) { builder, inner in
         let value = x.loadComputing(split.index(outer: outer, inner: inner))
         let shifted = builder.let("shifted", type, value - .variable(best))
-        let term = builder.inSingle(shifted, type) { LoopMath.exp(&$0, $1, lanes: 1) }
+        let term = LoopMath.exp(&builder, shifted, type)
         builder.assign(sum, .variable(sum) + term)
       }
-      let total = builder.inSingle(.variable(sum), type) { LoopMath.log(&$0, $1, lanes: 1) }
+      let total = LoopMath.log(&builder, .variable(sum), type)
       let logarithm = builder.let("logarithm", type, total)
       builder.loops(over: split.innerShape) { builder, inner in
         let index = split.index(outer: outer, inner: inner)

@@ -2,7 +2,7 @@ import RealModule
 
 /// a to the power b: NaN for a negative base and an exponent that is not an integer; x^0 is 1. Of integers
 /// modulo 2 to their width, and towards zero where the exponent is negative.
-public struct Power: BinaryOp, IntegerElementwiseOp, ParameterlessOp {
+public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "power"
 
   public init() {}
@@ -19,18 +19,17 @@ public struct Power: BinaryOp, IntegerElementwiseOp, ParameterlessOp {
   }
 
   /// e^(b log|a|), with the sign of an odd power, and exactly for the exponents 0, 1, 2 and 1/2.
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    let type = LoopType(.f32, lanes: lanes)
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     let a = operands[0]
     let b = operands[1]
-    func literal(_ value: Double) -> LoopValue { .f32(value, lanes: lanes) }
+    func literal(_ value: Double) -> LoopValue { .literal(value, type) }
     func isEqual(_ x: LoopValue, _ y: LoopValue) -> LoopValue { .compare(.equal, x, y) }
 
     // The logarithm never sees a zero: that base is chosen apart, below.
     let size = builder.let("size", type, .select(isEqual(a, literal(0)), literal(1), .unary(.absolute, a)))
-    let logarithm = LoopMath.log(&builder, size, lanes: lanes)
+    let logarithm = LoopMath.log(&builder, size, type)
     let exponent = builder.let("exponent", type, b * logarithm)
-    let power = LoopMath.exp(&builder, exponent, lanes: lanes)
+    let power = LoopMath.exp(&builder, exponent, type)
     let atZero = LoopValue.select(.compare(.greater, b, literal(0)), literal(0), literal(.infinity))
     let magnitude = builder.let("magnitude", type, .select(isEqual(a, literal(0)), atZero, power))
 

@@ -173,7 +173,7 @@ public struct Reduce: Op {
         case .product: next = fold * value
         case .logSumExp:
           let shifted = builder.let("shifted", type, value - greatest)
-          next = fold + builder.inSingle(shifted, type) { LoopMath.exp(&$0, $1, lanes: 1) }
+          next = fold + LoopMath.exp(&builder, shifted, type)
         }
         builder.assign(register, next)
       }
@@ -182,8 +182,8 @@ public struct Reduce: Op {
       case .mean: value = fold / .constant(Double(count), type)
       case .l2: value = .unary(.squareRoot, fold)
       case .sum, .maximum, .minimum, .l1, .product, .sumOfSquares: value = fold
-      case .logSum: value = builder.inSingle(fold, type) { LoopMath.log(&$0, $1, lanes: 1) }
-      case .logSumExp: value = greatest + builder.inSingle(fold, type) { LoopMath.log(&$0, $1, lanes: 1) }
+      case .logSum: value = LoopMath.log(&builder, fold, type)
+      case .logSumExp: value = greatest + LoopMath.log(&builder, fold, type)
       }
       let target = keepDims ? split.index(outer: kept, inner: first) : kept
       builder.storeComputed(result, target, value)

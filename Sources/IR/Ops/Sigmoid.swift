@@ -1,7 +1,7 @@
 import RealModule
 
 /// 1 / (1 + e^-x).
-public struct Sigmoid: UnaryOp, ParameterlessOp {
+public struct Sigmoid: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "sigmoid"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Sigmoid: UnaryOp, ParameterlessOp {
     1 / (1 + T.exp(-x))
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    LoopMath.sigmoid(&builder, operands[0], lanes: lanes)
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    LoopMath.sigmoid(&builder, operands[0], type)
   }
 }

@@ -1,7 +1,7 @@
 import RealModule
 
 /// x / (1 + e^-x), also called swish.
-public struct Silu: UnaryOp, ParameterlessOp {
+public struct Silu: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "silu"
 
   public init() {}
@@ -10,7 +10,7 @@ public struct Silu: UnaryOp, ParameterlessOp {
     x / (1 + T.exp(-x))
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
-    operands[0] * LoopMath.sigmoid(&builder, operands[0], lanes: lanes)
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
+    operands[0] * LoopMath.sigmoid(&builder, operands[0], type)
   }
 }

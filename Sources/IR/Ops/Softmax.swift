@@ -57,7 +57,7 @@ public struct Softmax: Op {
       // Exponentials are computed twice rather than read back: the result is only ever written.
       func exponential(_ builder: inout LoopBuilder, _ index: [LoopIndex]) -> LoopValue {
         let shifted = builder.let("shifted", type, x.loadComputing(index) - .variable(best))
-        return builder.inSingle(shifted, type) { LoopMath.exp(&$0, $1, lanes: 1) }
+        return LoopMath.exp(&builder, shifted, type)
       }
       let sum = builder.register("sum", type, .constant(0, type))
       builder.loops(over: split.innerShape) { builder, inner in

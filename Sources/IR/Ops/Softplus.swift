@@ -1,7 +1,7 @@
 import RealModule
 
 /// log(1 + e^x).
-public struct Softplus: UnaryOp, ParameterlessOp {
+public struct Softplus: UnaryOp, ArithmeticOp, ParameterlessOp {
   public static let mnemonic = "softplus"
 
   public init() {}
@@ -11,12 +11,11 @@ public struct Softplus: UnaryOp, ParameterlessOp {
     return (x < 0 ? 0 : x) + T.log(onePlus: T.exp(-abs(x)))
   }
 
-  public func buildValue(_ builder: inout LoopBuilder, _ operands: [LoopValue], lanes: Int) -> LoopValue {
+  public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
     let x = operands[0]
-    let type = LoopType(.f32, lanes: lanes)
     let negative = builder.let("negative", type, -.unary(.absolute, x))
-    let exponential = LoopMath.exp(&builder, negative, lanes: lanes)
-    let sum = builder.let("sum", type, exponential + .f32(1, lanes: lanes))
-    return .maximum(.f32(0, lanes: lanes), x) + LoopMath.log(&builder, sum, lanes: lanes)
+    let exponential = LoopMath.exp(&builder, negative, type)
+    let sum = builder.let("sum", type, exponential + .literal(1, type))
+    return .maximum(.literal(0, type), x) + LoopMath.log(&builder, sum, type)
   }
 }

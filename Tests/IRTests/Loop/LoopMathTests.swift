@@ -112,15 +112,53 @@ import Testing
     let edges: [Float] = [.infinity, -.infinity, .nan, 1, -1, 0, 2, -0.0]
     let sine = try Self.values(LoopMath.sin, at: edges, target: target)
     #expect(sine[0].isNaN && sine[1].isNaN && sine[2].isNaN && sine[5] == 0)
+    let quarter = Float(Double.pi / 2)
     let arctangent = try Self.values(LoopMath.atan, at: edges, target: target)
-    #expect(arctangent[0] == Float.pi / 2 && arctangent[1] == -Float.pi / 2 && arctangent[2].isNaN)
+    #expect(arctangent[0] == quarter && arctangent[1] == -quarter && arctangent[2].isNaN)
     let arcsine = try Self.values(LoopMath.asin, at: edges, target: target)
-    #expect(arcsine[6].isNaN && arcsine[0].isNaN && arcsine[3] == Float.pi / 2)
+    #expect(arcsine[6].isNaN && arcsine[0].isNaN && arcsine[3] == quarter)
     let area = try Self.values(LoopMath.atanh, at: edges, target: target)
     #expect(area[3] == .infinity && area[4] == -.infinity && area[6].isNaN && area[5] == 0)
     let cosine = try Self.values(LoopMath.cosh, at: edges, target: target)
     #expect(cosine[0] == .infinity && cosine[1] == .infinity && cosine[2].isNaN && cosine[5] == 1)
     let inverse = try Self.values(LoopMath.acosh, at: edges, target: target)
     #expect(inverse[0] == .infinity && inverse[5].isNaN && inverse[3] == 0)
+  }
+
+  /// Exponential and logarithm of float64 in units of the last place.
+  @Test(arguments: targets) func double(_ name: String) throws {
+    let target = try Target.named(name)
+    func values(_ op: any ElementwiseOp, _ points: [Double]) throws -> [Double] {
+      let type = TensorType(.f64, [points.count])
+      var builder = LoopBuilder()
+      try op.buildLoops(
+        &builder, operands: [LoopTensor(buffer: "x", type: type)], results: [LoopTensor(buffer: "y", type: type)])
+      let program = LoopProgram(
+        name: "math",
+        buffers: [LoopBuffer("x", .input, .f64, count: type.count), LoopBuffer("y", .output, .f64, count: type.count)],
+        entry: builder.statements)
+      try program.verify(target: target)
+      let bytes = points.withUnsafeBytes { Array($0) }
+      let found = try #require(try LoopInterpreter(program: program, target: target).run(["x": bytes])["y"])
+      return Tensor<Double>(TensorData(element: .f64, shape: type.shape, bytes: found)).real
+    }
+    let cases: [(any ElementwiseOp, (Double) -> Double, ClosedRange<Double>)] = [
+      (Exp(), { Foundation.exp($0) }, -700...700), (Exp(), { Foundation.exp($0) }, -1...1),
+      (Log(), { Foundation.log($0) }, 1e-9...3), (Log(), { Foundation.log($0) }, 0.5...1e300),
+    ]
+    for (op, reference, range) in cases {
+      let points = (0..<20_000).map {
+        range.lowerBound + (range.upperBound - range.lowerBound) * Double($0) / 19_999
+      }
+      for (x, y) in zip(points, try values(op, points)) {
+        let exact = reference(x)
+        #expect(abs(y - exact) <= 3 * exact.ulp, "\(op.mnemonic)(\(x)) = \(y), exactly \(exact)")
+      }
+    }
+    let exp = try values(Exp(), [-800, 800, .infinity, -.infinity, .nan, 0])
+    #expect(exp[0] == 0 && exp[1] == .infinity && exp[2] == .infinity && exp[3] == 0 && exp[4].isNaN && exp[5] == 1)
+    let log = try values(Log(), [0, -1, .infinity, .nan, 1, .leastNonzeroMagnitude])
+    #expect(log[0] == -.infinity && log[1].isNaN && log[2] == .infinity && log[3].isNaN && log[4] == 0)
+    #expect(abs(log[5] + 744.4400719213812) < 1e-10)
   }
 }

@@ -66,7 +66,10 @@ extension OpCase {
     let singles: [any Op] = [Absolute(), Negate(), Relu(), Sign()]
     for op in singles { cases += of(words + [.f16, .f64], op.mnemonic, op, [3, 7]) }
     cases += of([.f64, .f16, .bf16], "add", Add(), [3, 4], [4])
-    cases += of([.f64, .f16, .bf16], "exp", Exp(), [3, 4])
+    let curves: [any Op] = [Exp(), Sigmoid(), Silu(), Elu(), Softplus(), Tanh()]
+    for op in curves { cases += of([.f64, .f16, .bf16], op.mnemonic, op, [3, 4]) }
+    cases.append(OpCase("log of f64", Log(), [.typed(.f64, [5, 9], 0.001...40)]))
+    cases.append(OpCase("power of f64", Power(), [.typed(.f64, [5, 9], 0...4), .typed(.f64, [9], -2...3)]))
     let roundings: [any Op] = [Floor(), Ceiling(), Round()]
     for op in roundings { cases += of(floats, op.mnemonic, op, [4, 9]) }
     for element in words {

@@ -65,8 +65,8 @@ import Testing
     #expect(Self.message(Relu(), [Self.tensor(2, -3)]).contains("has an extent of -3"))
     #expect(Self.message(Relu(), [Self.tensor(1 << 40, 1 << 40)]).contains("has too many elements"))
     #expect(
-      Self.message(Relu(), [.tensor(TensorType(.i32, [2]))])
-        == "relu: operand 0 (x) is i32[2], but must be a tensor of floats")
+      Self.message(Sigmoid(), [.tensor(TensorType(.i32, [2]))])
+        == "sigmoid: operand 0 (x) is i32[2], but must be a tensor of floats")
     #expect(Self.message(Softmax(axis: 2), [Self.tensor(2, 3)]).contains("axis 2 is not in a tensor of rank 2"))
     #expect(Self.message(Reshape(shape: [4, 2]), [Self.tensor(2, 3)]).contains("has 6 elements"))
     #expect(Self.message(Reshape(shape: [-1, -1]), [Self.tensor(2, 3)]).contains("extent of -1"))

@@ -60,17 +60,6 @@ extension LoopBuilder {
   }
 }
 
-extension LoopBuilder {
-  /// A function of float32 on a scalar of a float type that is computed in: float64 is rounded first.
-  mutating func inSingle(
-    _ value: LoopValue, _ type: LoopType, _ function: (inout LoopBuilder, LoopValue) -> LoopValue
-  ) -> LoopValue {
-    if type == .f32 { return function(&self, value) }
-    let single = self.let("single", .f32, .convert(value, .f32, saturating: false))
-    return .convert(function(&self, single), type, saturating: false)
-  }
-}
-
 extension LoopValue {
   /// A mask of one lane as an element of a tensor of truths.
   static func truth(_ mask: LoopValue) -> LoopValue {

@@ -17,8 +17,35 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
     if let known = x.known, !known.data.element.isFloat, KnownArithmetic.reduces(name) {
       return [builder.known(try KnownArithmetic.reduced(name, known.tensor, axes: Set(axes), keeps: keeps))]
     }
+    if type.count == 0 {
+      // Of nothing at all: what a fold starts from.
+      let kept = type.shape.indices.map { axes.contains($0) ? 1 : type.shape[$0] }
+      let shape = keeps ? kept : type.shape.indices.filter { !axes.contains($0) }.map { type.shape[$0] }
+      guard let start = kind.ofNothing(type.element) else {
+        throw Diagnostic("it folds \(type), which is empty, and has no value for that")
+      }
+      let values = [Double](repeating: start, count: try knownExtents(kept).reduce(1, *))
+      return [builder.known(Tensor<Double>(type.element, shape: shape, values))]
+    }
     if !kind.isDefined(on: type.element) { throw Diagnostic("it is not defined on \(type.element.rawValue)") }
     return [try builder.apply(Reduce(kind: kind, axes: axes.sorted(), keepDims: keeps), [x])]
+  }
+}
+
+extension Reduce.Kind {
+  /// What ONNX says the fold of no elements is; nil where it is undefined.
+  fileprivate func ofNothing(_ element: ElementType) -> Double? {
+    switch self {
+    case .sum, .l1, .l2, .sumOfSquares: return 0
+    case .product: return 1
+    case .mean: return element.isFloat ? .nan : nil
+    case .logSum, .logSumExp: return element.isFloat ? -.infinity : nil
+    case .maximum: return element.isFloat ? -.infinity : element.integerRange.map { Double($0.lowerBound) }
+    case .minimum:
+      if element.isFloat { return .infinity }
+      // The largest of 64 bits have no double.
+      return element.byteCount == 8 ? nil : element.integerRange.map { Double($0.upperBound) }
+    }
   }
 }
 
