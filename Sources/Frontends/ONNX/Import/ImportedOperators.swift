@@ -30,7 +30,7 @@ enum ImportedOperators {
   static let all: [ImportedOperator] =
     elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
     + knownOperators + patternOperators + resizeOperators + normOperators + samplingOperators
-    + rearrangingOperators + attentionOperators + recurrentOperators
+    + rearrangingOperators + attentionOperators + recurrentOperators + statefulOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
