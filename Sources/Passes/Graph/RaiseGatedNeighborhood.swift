@@ -42,9 +42,12 @@ public struct RaiseGatedNeighborhood: Pass {
       let kind = DAGC(step: step)
       guard case .gatedOffsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []),
         Set(offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still]) == wanted, !wanted.isEmpty,
-        case .nearInL1(let sample)? = kind.gate(height: height, width: width),
-        sample.wrapped(height: height, width: width) == chain.sample.wrapped(height: height, width: width)
+        case .nearInL1(let sample)? = kind.gate(height: height, width: width)
       else { continue }
+      // The distances to the pixels one way are those to the pixels the other way, in another order.
+      let opposite = Offset(dy: -sample.dy, dx: -sample.dx)
+      let samples = [sample, opposite].map { $0.wrapped(height: height, width: width) }
+      guard samples.contains(chain.sample.wrapped(height: height, width: width)) else { continue }
       return kind
     }
     return nil
