@@ -88,7 +88,10 @@ private struct GatedDifferences {
     }
     guard startsAtZero, let sample = Self.sample(of: limit, image: image, rewriter) else { return nil }
     for (difference, gate) in gated {
-      guard difference.image == image, gate.limit == limit, gate.distance.image == image else { return nil }
+      // Each gate may have computed the limit for itself.
+      guard difference.image == image, gate.distance.image == image,
+        gate.limit == limit || rewriter.computes(gate.limit, thatOf: limit)
+      else { return nil }
       if difference.isNothing { continue }
       guard difference.direction == first.difference.direction, gate.distance.offset == difference.offset else {
         return nil
