@@ -18,8 +18,9 @@ public struct RaiseBatchNorm: Pass {
 
   public func run(_ graph: Graph) throws -> Graph {
     try GraphRewriter.rewrite(graph) { rewriter, node in
-      guard let type = rewriter.graph.type(of: node.results[0]).tensor, type.rank == 4, type.element == .f32,
-        let last = step(node, channels: type.shape[1], rewriter), rewriter.graph.type(of: last.x) == .tensor(type)
+      guard !(node.op is BatchNorm), let type = rewriter.graph.type(of: node.results[0]).tensor, type.rank == 4,
+        type.element == .f32, let last = step(node, channels: type.shape[1], rewriter),
+        rewriter.graph.type(of: last.x) == .tensor(type)
       else { return nil }
       var total = last
       var isNorm = !(node.op is Multiply)

@@ -42,9 +42,12 @@ public struct RaiseGatedNeighborhood: Pass {
       let kind = DAGC(step: step)
       guard case .gatedOffsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []),
         Set(offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still]) == wanted, !wanted.isEmpty,
-        case .nearInL1(let sample)? = kind.gate(height: height, width: width),
-        sample.wrapped(height: height, width: width) == chain.sample.wrapped(height: height, width: width)
+        case .nearInL1(let sample)? = kind.gate(height: height, width: width)
       else { continue }
+      // The distances to the pixels one way are those to the pixels the other way, in another order.
+      let opposite = Offset(dy: -sample.dy, dx: -sample.dx)
+      let samples = [sample, opposite].map { $0.wrapped(height: height, width: width) }
+      guard samples.contains(chain.sample.wrapped(height: height, width: width)) else { continue }
       return kind
     }
     return nil
@@ -85,7 +88,10 @@ private struct GatedDifferences {
     }
     guard startsAtZero, let sample = Self.sample(of: limit, image: image, rewriter) else { return nil }
     for (difference, gate) in gated {
-      guard difference.image == image, gate.limit == limit, gate.distance.image == image else { return nil }
+      // Each gate may have computed the limit for itself.
+      guard difference.image == image, gate.distance.image == image,
+        gate.limit == limit || rewriter.computes(gate.limit, thatOf: limit)
+      else { return nil }
       if difference.isNothing { continue }
       guard difference.direction == first.difference.direction, gate.distance.offset == difference.offset else {
         return nil
@@ -169,13 +175,25 @@ private struct GatedDifferences {
       }
       return node.operands[0]
     }
-    /// A value that is computed as another is, with a number.
-    func factor(_ value: ValueID, _ isProduct: Bool) -> (value: ValueID, number: Double)? {
-      guard let node = behind(value), isProduct ? node.op is Multiply : node.op is Divide else { return nil }
-      for place in isProduct ? [1, 0] : [1] {
-        if let number = rewriter.scalar(node.operands[place]) { return (node.operands[1 - place], number) }
+    /// What is behind the numbers that a value is multiplied with and divided by.
+    func scaled(_ value: ValueID) -> (value: ValueID, times: Double, over: Double) {
+      var result = (value: value, times: 1.0, over: 1.0)
+      for _ in 0..<4 {
+        guard let node = behind(result.value) else { break }
+        if node.op is Divide, let number = rewriter.scalar(node.operands[1]) {
+          result = (node.operands[0], result.times, result.over * number)
+        } else if node.op is Multiply, let place = node.operands.firstIndex(where: { rewriter.scalar($0) != nil }),
+          let number = rewriter.scalar(node.operands[place])
+        {
+          // A division by a power of two is a multiplication by now.
+          let isQuotient = number > 0 && number < 1
+          result.value = node.operands[1 - place]
+          if isQuotient { result.over *= 1 / number } else { result.times *= number }
+        } else {
+          break
+        }
       }
-      return nil
+      return result
     }
     func isSame(_ a: ValueID, _ b: ValueID) -> Bool {
       a == b || rewriter.computes(a, thatOf: b)
@@ -184,15 +202,16 @@ private struct GatedDifferences {
       let distances = folded(difference.operands[0], .mean),
       rewriter.graph.tensorType(of: distances).shape == [shape[0], 1, shape[2], shape[3]],
       rewriter.graph.tensorType(of: limit).shape == [shape[0], 1, 1, 1],
-      let root = behind(difference.operands[1]), root.op is Sqrt,
-      let quotient = factor(root.operands[0], false), quotient.number == pixels - 1
+      let root = behind(difference.operands[1]), root.op is Sqrt
     else { return nil }
+    let variance = scaled(root.operands[0])
+    guard variance.over == pixels - 1 else { return nil }
     // The sum of squares, or their mean times how many they are.
     let squares: ValueID?
-    if let product = factor(quotient.value, true), product.number == pixels {
-      squares = folded(product.value, .mean)
-    } else {
-      squares = folded(quotient.value, .sum)
+    switch variance.times {
+    case pixels: squares = folded(variance.value, .mean)
+    case 1: squares = folded(variance.value, .sum)
+    default: return nil
     }
     guard let squares, let square = rewriter.definition(of: squares), square.op is Multiply,
       square.operands[0] == square.operands[1] || rewriter.computes(square.operands[0], thatOf: square.operands[1]),
