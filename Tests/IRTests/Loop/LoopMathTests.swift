@@ -132,14 +132,18 @@ import Testing
       let type = TensorType(.f64, [points.count])
       var builder = LoopBuilder()
       try op.buildLoops(
-        &builder, operands: [LoopTensor(buffer: "x", type: type)], results: [LoopTensor(buffer: "y", type: type)])
+        &builder, operands: [LoopTensor(buffer: "points", type: type)],
+        results: [LoopTensor(buffer: "results", type: type)])
       let program = LoopProgram(
         name: "math",
-        buffers: [LoopBuffer("x", .input, .f64, count: type.count), LoopBuffer("y", .output, .f64, count: type.count)],
+        buffers: [
+          LoopBuffer("points", .input, .f64, count: type.count),
+          LoopBuffer("results", .output, .f64, count: type.count),
+        ],
         entry: builder.statements)
       try program.verify(target: target)
       let bytes = points.withUnsafeBytes { Array($0) }
-      let found = try #require(try LoopInterpreter(program: program, target: target).run(["x": bytes])["y"])
+      let found = try #require(try LoopInterpreter(program: program, target: target).run(["points": bytes])["results"])
       return Tensor<Double>(TensorData(element: .f64, shape: type.shape, bytes: found)).real
     }
     let cases: [(any ElementwiseOp, (Double) -> Double, ClosedRange<Double>)] = [
