@@ -117,6 +117,23 @@ import Testing
     }
   }
 
+  /// A chain behind one convolution: here a value made inside has the number, in the chain's own graph, that the last
+  /// weights have outside.
+  @Test(arguments: targets) func chainsBehindAStem(_ target: String) throws {
+    var graph = try Self.graph([1, 3, 65, 64]) { graph, x in
+      let stem = try Self.convolution(&graph, x, "stem", outputs: 16, kernel: [3, 3], padding: [1, 1, 1, 1])
+      let wide = try graph.add(Relu(), [try Self.convolution(&graph, stem, "a", outputs: 80)])[0]
+      let depthwise = try Self.convolution(
+        &graph, wide, "b", outputs: 80, kernel: [3, 3], padding: [1, 1, 1, 1], groups: 80)
+      return [try Self.convolution(&graph, depthwise, "c", outputs: 9)]
+    }
+    Self.fillWeights(&graph, seed: 0)
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: Target.named(target)), on: graph)
+    #expect(optimized.nodes.contains { ($0.op as? Fuse)?.kernel == "row_chain" })
+    #expect(try Self.error(graph, target: target) < 2e-6)
+  }
+
   /// Residual, channel scale, an op that does not keep padding zero, a concatenation, and a value used twice.
   @Test(arguments: targets, [1, 2]) func epilogues(_ target: String, _ workers: Int) throws {
     let graph = try Self.graph([2, 6, 5, 7]) { graph, x in

@@ -25,10 +25,10 @@ extension GraphLowering {
     for case .integer(let value) in fuse.schedule.filter({ $0.name == "rows" }).map(\.value) { rows = value }
     for (index, part) in fuse.body.nodes.enumerated() {
       guard let product = part.op as? Fuse else { throw Diagnostic("a row chain holds products only") }
-      // Values made inside the chain stand for themselves; they never reach memory of their own.
-      let operands = part.operands.map { outer[$0] ?? $0 }
-      let inside = Set(part.operands.filter { outer[$0] == nil })
-      var fusion = try ProductFusion(product, operands: operands) { inside.contains($0) ? nil : graph.constant($0) }
+      // Values made inside the chain never reach memory of their own. They are numbered apart from the graph's, whose
+      // constants they would pass for.
+      let operands = part.operands.map { outer[$0] ?? ValueID(graph.values.count + $0.index) }
+      var fusion = try ProductFusion(product, operands: operands) { graph.constant($0) }
       fusion.epilogue.nameSteps(in: &program)
       let name = "\(constantHint(node))_\(index)"
       switch fusion.kind {
