@@ -117,6 +117,16 @@ import Testing
     }
   }
 
+  /// Sums over a whole image, whose rounding would show.
+  @Test(arguments: ["scalar", "avx2"]) func normsOfManyElements(_ target: String) throws {
+    let graph = try Self.graph([1, 4, 128, 128]) { graph, x in
+      let one = try graph.add(Constant(type: TensorType(.f32, [1]), source: .inline([1])), [], name: "one")[0]
+      let shifted = try graph.add(Add(), [x, one])[0]
+      return try graph.add(LayerNorm(axes: [1, 2, 3], epsilon: 1e-5), [shifted])
+    }
+    #expect(try Self.error(graph, target: target) < 2e-6)
+  }
+
   /// A chain behind one convolution: here a value made inside has the number, in the chain's own graph, that the last
   /// weights have outside.
   @Test(arguments: targets) func chainsBehindAStem(_ target: String) throws {

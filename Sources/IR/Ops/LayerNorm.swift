@@ -70,17 +70,16 @@ public struct LayerNorm: Op {
     let split = LoopAxisSplit(shape: x.shape, inner: normalizedAxes(rank: x.shape.count))
     let count = LoopValue.f32(Double(split.innerShape.reduce(1, *)))
     builder.loops(over: split.outerShape) { builder, outer in
-      let sum = builder.register("sum", .f32, .f32(0))
-      builder.loops(over: split.innerShape) { builder, inner in
-        builder.assign(sum, .variable(sum) + x.load(split.index(outer: outer, inner: inner)))
+      let sum = total(&builder, "sum", over: split.innerShape) { builder, inner, partial in
+        let element = x.load(split.index(outer: outer, inner: inner))
+        return partial.map { $0 + element } ?? element
       }
-      let mean = builder.let("mean", .f32, .variable(sum) / count)
-      let squares = builder.register("squares", .f32, .f32(0))
-      builder.loops(over: split.innerShape) { builder, inner in
+      let mean = builder.let("mean", .f32, sum / count)
+      let squares = total(&builder, "squares", over: split.innerShape) { builder, inner, partial in
         let deviation = builder.let("deviation", .f32, x.load(split.index(outer: outer, inner: inner)) - mean)
-        builder.assign(squares, .fma(deviation, deviation, .variable(squares)))
+        return partial.map { .fma(deviation, deviation, $0) } ?? deviation * deviation
       }
-      let root = LoopValue.unary(.squareRoot, .variable(squares) / count + .f32(epsilon))
+      let root = LoopValue.unary(.squareRoot, squares / count + .f32(epsilon))
       let scale = builder.let("scale", .f32, .f32(1) / root)
       builder.loops(over: split.innerShape) { builder, inner in
         let index = split.index(outer: outer, inner: inner)
@@ -90,5 +89,30 @@ public struct LayerNorm: Op {
         builder.store(result.buffer, result.offset(index), value)
       }
     }
+  }
+
+  /// Terms that a plain sum may have: over 65,536, as where a whole image is normalised, it is wrong by 1e-5.
+  private static let mostPlainTerms = 1024
+
+  /// A sum over the normalised elements; of many, one that carries along what rounding loses.
+  /// - Parameter add: the partial sum with an element's term added; the term alone where there is none.
+  private func total(
+    _ builder: inout LoopBuilder, _ name: String, over shape: [Int],
+    _ add: (inout LoopBuilder, [LoopIndex], LoopValue?) -> LoopValue
+  ) -> LoopValue {
+    if shape.reduce(1, *) > Self.mostPlainTerms {
+      let sum = CompensatedSum(&builder, .f32)
+      builder.loops(over: shape) { builder, inner in
+        let term = add(&builder, inner, nil)
+        sum.add(&builder, builder.let("term", .f32, term))
+      }
+      return sum.value
+    }
+    let sum = builder.register(name, .f32, .f32(0))
+    builder.loops(over: shape) { builder, inner in
+      let next = add(&builder, inner, .variable(sum))
+      builder.assign(sum, next)
+    }
+    return .variable(sum)
   }
 }
