@@ -7,8 +7,8 @@ import IR
 ///     %d = fuse "depthwise" (%e, ...)    =>      the three
 ///     %y = fuse "pointwise" (%d, ..., %x)      }
 ///
-/// Chained only when the expanded image, written and read again, is larger than half of L2; the rows of a step are the
-/// most that keep rings and bands within half of L2, since more pixels a call cost less, or one where none does.
+/// Chained only when fewer bytes then pass the edge of L2: the images between the three, written and read again where they
+/// do not stay, against the weights, read again in every step where they do not stay beside the rings.
 public struct ChainRows: Pass {
   public static let name = "chain-rows"
   public static let summary = "runs pointwise, depthwise, pointwise through rings of rows where the whole leaves L2"
@@ -27,9 +27,10 @@ public struct ChainRows: Pass {
       else { return nil }
       let expanded = rewriter.graph.tensorType(of: firstNode.results[0]).shape
       let narrow = rewriter.graph.tensorType(of: middleNode.results[0]).shape
+      let weights = [first, middle, last].reduce(0) { $0 + $1.weightBytes }
       guard
         let choice = RowChainCost(
-          expanded: expanded, narrowed: narrow, window: middle.rowWindow, target: target
+          expanded: expanded, narrowed: narrow, weightBytes: weights, window: middle.rowWindow, target: target
         ).choice
       else { return nil }
       var body = FuseBody(name: "row_chain")
@@ -49,6 +50,8 @@ struct RowChainCost {
   /// Shape of the expanded image, before the depthwise convolution, and of the image after it.
   var expanded: [Int]
   var narrowed: [Int]
+  /// Bytes of the weights of all three.
+  var weightBytes: Int
   var window: Window
   var target: Target
 
@@ -57,6 +60,9 @@ struct RowChainCost {
     var ringBytes: Int
     var reason: String
   }
+
+  /// What an image may take of L2, and rings.
+  private var budget: Int { target.cache.l2 / 2 }
 
   private func rowBytes(_ shape: [Int]) -> Int {
     shape[3] * roundUp(shape[1], toMultipleOf: target.lanes) * 4
@@ -69,18 +75,31 @@ struct RowChainCost {
     return slots * block * rowBytes(expanded) + rows * rowBytes(narrowed)
   }
 
+  /// Bytes that pass the edge of L2 when each of the three makes its whole image: those too large to stay, written and
+  /// read again.
+  private var apartBytes: Int {
+    [expanded, narrowed].map { $0[2] * rowBytes($0) }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
+  }
+
+  /// Bytes of weights that pass it in a chain.
+  private func chainedBytes(rows: Int) -> Int {
+    let stays = weightBytes + ringBytes(rows: rows) <= target.cache.l2
+    return stays ? 0 : weightBytes * ceilDivide(narrowed[2], rows)
+  }
+
   var choice: Choice? {
-    let whole = expanded[2] * rowBytes(expanded)
-    let budget = target.cache.l2 / 2
-    guard whole > budget else { return nil }
+    guard apartBytes > 0 else { return nil }
     // More than a few hundred pixels a call gain nothing: the weights are read once a call.
     let useful = max(1, ceilDivide(224, narrowed[3]))
     let fitting = (1...min(narrowed[2], useful)).filter { ringBytes(rows: $0) <= budget }
     // Wide images: one row a step leaves L2 too, but it returns from the next level, where the whole would not.
     let rows = fitting.last ?? 1
+    let bytes = chainedBytes(rows: rows)
+    guard bytes < apartBytes else { return nil }
     return Choice(
       rows: rows, ringBytes: ringBytes(rows: rows),
-      reason: "\(whole / 1024) KiB expanded against \(budget / 1024) KiB; \(ringBytes(rows: rows) / 1024) KiB of rings")
+      reason: "past L2: \(bytes / 1024) KiB of weights against \(apartBytes / 1024) KiB of images; "
+        + "\(ringBytes(rows: rows) / 1024) KiB of rings")
   }
 }
 
@@ -97,6 +116,12 @@ extension Fuse {
       if let op = node.op as? Conv2D { return (node, op) }
     }
     return nil
+  }
+
+  /// Bytes of the weights of a product fuse, without padding.
+  fileprivate var weightBytes: Int {
+    guard let (node, _) = convolution else { return 0 }
+    return body.tensorType(of: node.operands[1]).count * 4
   }
 
   /// The vertical window of a product fuse.
