@@ -61,6 +61,7 @@ struct DenseConvolutionKernel {
   /// Adds the function for a whole image. Arguments: input image, weights, bias, residuals, channel vectors, output.
   func imageFunction(in program: inout ProgramBuilder) -> String {
     let inputs = [LoopParameter.input("input", count: (inputHeight - 1) * rowStep + rowCount)]
+    let target = program.target
     return program.function(
       name + "_h\(outputHeight)", parameters(inputs: inputs, pixels: outputHeight * outputWidth)
     ) { builder in
@@ -69,12 +70,12 @@ struct DenseConvolutionKernel {
           for segment in rows.reachSegments(outputs: outputHeight, inputs: inputHeight) {
             let low = LoopIndex.constant(segment.rows.lowerBound)
             builder.loop("y", low, .constant(segment.rows.upperBound)) { builder, y in
-              writeRow(&builder, group, channel: channel, live: live, taps: segment.taps, outputRow: y)
+              writeRow(&builder, group, channel: channel, live: live, taps: segment.taps, outputRow: y, target: target)
             }
           }
         } else {
           builder.loop("y", 0, .constant(outputHeight)) { builder, y in
-            writeRow(&builder, group, channel: channel, live: live, taps: nil, outputRow: y)
+            writeRow(&builder, group, channel: channel, live: live, taps: nil, outputRow: y, target: target)
           }
         }
       }
@@ -89,9 +90,11 @@ struct DenseConvolutionKernel {
   /// - Parameter taps: The kernel rows that lie inside the image; nil where a loop finds out.
   private func writeRow(
     _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
-    taps: Range<Int>?, outputRow: LoopIndex
+    taps: Range<Int>?, outputRow: LoopIndex, target: Target
   ) {
     let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
+    let rowSweeps = tiles.groups.reduce(0) { $0 + $1.count }
+    var firstSweep = 0
     for shape in tiles.groups {
       builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
         let column = tile * shape.pixels + .constant(shape.first)
@@ -108,10 +111,15 @@ struct DenseConvolutionKernel {
               &builder, product, shape, row: .constant(row), outputRow: outputRow, column: column, channel: channel)
           }
         } else {
+          let prefetch = panels.prefetch(
+            group, channel: channel, pieces: Array(repeating: inputChannels, count: rows.kernel * columns.kernel),
+            sweeps: outputHeight * rowSweeps, sweep: outputRow * rowSweeps + tile + .constant(firstSweep),
+            target: target)
           builder.loop("kernel_row", 0, .constant(rows.kernel)) { builder, row in
             inside(&builder, row: row, outputRow: outputRow) { builder in
               writeKernelRow(
-                &builder, product, shape, row: row, outputRow: outputRow, column: column, channel: channel)
+                &builder, product, shape, row: row, outputRow: outputRow, column: column, channel: channel,
+                prefetch: prefetch)
             }
           }
         }
@@ -120,6 +128,7 @@ struct DenseConvolutionKernel {
           place: { (outputRow * outputWidth + column) * outputStride + .constant($0 * outputStride) + channel },
           channel: channel, liveChannels: live, masked: false)
       }
+      firstSweep += shape.count
     }
   }
 
@@ -145,7 +154,7 @@ struct DenseConvolutionKernel {
   /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.
   private func writeKernelRow(
     _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, row: LoopIndex,
-    outputRow: LoopIndex, column: LoopIndex, channel: LoopIndex
+    outputRow: LoopIndex, column: LoopIndex, channel: LoopIndex, prefetch: PanelPrefetch? = nil
   ) {
     let start = inputRow(row, of: outputRow) * rowStep
     let pixelStep: Int
@@ -156,14 +165,15 @@ struct DenseConvolutionKernel {
     }
     func writeTap(_ builder: inout LoopBuilder, _ tap: LoopIndex, pixels: [Int]) {
       let first = column * columns.stride + .constant(-columns.padding) + tap * columns.dilation
-      let step = (row * columns.kernel + tap) * inputChannels
+      let piece = row * columns.kernel + tap
       tile.accumulate(
         &builder, depth: inputChannels,
         inputs: pixels.map { pixel in
           (pixel, "input", start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
         },
         inputStride: channelStep, weights: "weights",
-        weightBase: channel * depth + step * (tile.vectors * tile.lanes))
+        weightBase: channel * depth + piece * (inputChannels * tile.vectors * tile.lanes),
+        prefetch: prefetch?.moved(pieces: piece, depth: inputChannels))
     }
     if !unrollsTaps, shape.reach.allSatisfy({ $0.count == shape.pixels }) {
       builder.loop("kernel_column", 0, .constant(columns.kernel)) { builder, tap in

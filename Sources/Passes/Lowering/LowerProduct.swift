@@ -98,7 +98,7 @@ extension GraphLowering {
         let schedule = ProductCost(target: target, depth: depth).retiled(widths, pixels: pixels)
         return PointwiseKernel(
           pixels: pixels, segments: parts, outputStride: stride, epilogue: epilogue,
-          panels: ProductPanels(schedule: schedule, lanes: target.lanes, channels: shape[1]))
+          panels: ProductPanels(schedule: schedule, lanes: target.lanes, channels: shape[1]), prefetchesWeights: false)
       },
       width: shape[3], height: shape[2], outputRowElements: shape[3] * stride, weights: weights, bias: bias,
       channelVectors: channelConstants(fusion, name: name), residuals: residuals)

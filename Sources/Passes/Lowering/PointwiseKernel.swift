@@ -16,6 +16,8 @@ struct PointwiseKernel {
   var outputStride: Int
   var epilogue: Epilogue
   var panels: ProductPanels
+  /// Whether each call reads weights that come from memory, and asks for them ahead.
+  var prefetchesWeights = true
 
   var depth: Int { segments.reduce(0) { $0 + $1.channels } }
   private var channels: Int { panels.channels }
@@ -24,7 +26,7 @@ struct PointwiseKernel {
   /// Adds the kernel's function and returns its name. Arguments: inputs, weights, bias, residuals, channel vectors,
   /// output.
   func function(in program: inout ProgramBuilder) -> String {
-    let lanes = program.lanes
+    let target = program.target
     let outputCount = (pixels - 1) * outputStride + (masked ? channels : panels.paddedChannels)
     let parameters =
       segments.enumerated().map { index, segment in
@@ -35,35 +37,47 @@ struct PointwiseKernel {
       + [.output("output", count: outputCount)]
     return program.function(name, parameters) { builder in
       panels.loop(&builder, careful: masked || !epilogue.keepsZero) { builder, group, channel, live in
+        let sweeps = group.tiles.reduce(0) { $0 + $1.count }
         var firstPixel = 0
+        var firstSweep = 0
         for tiles in group.tiles {
           builder.loop("tile", 0, .constant(tiles.count)) { builder, tile in
             let pixel = tile * tiles.pixels + .constant(firstPixel)
+            let prefetch =
+              prefetchesWeights
+              ? panels.prefetch(
+                group, channel: channel, pieces: segments.map(\.channels), sweeps: sweeps,
+                sweep: tile + .constant(firstSweep), target: target) : nil
             writeTile(
-              &builder, pixels: tiles.pixels, vectors: group.vectors, lanes: lanes, pixel: pixel, channel: channel,
-              live: live)
+              &builder, pixels: tiles.pixels, vectors: group.vectors, pixel: pixel, channel: channel, live: live,
+              prefetch: prefetch)
           }
           firstPixel += tiles.pixels * tiles.count
+          firstSweep += tiles.count
         }
       }
     }
   }
 
   private func writeTile(
-    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, lanes: Int, pixel: LoopIndex, channel: LoopIndex,
-    live: Int?
+    _ builder: inout LoopBuilder, pixels: Int, vectors: Int, pixel: LoopIndex, channel: LoopIndex, live: Int?,
+    prefetch: PanelPrefetch?
   ) {
+    let lanes = panels.lanes
     let tile = ProductTile(
       &builder, pixels: pixels, vectors: vectors, lanes: lanes, bias: "bias", biasIndex: { _ in channel })
     var step = 0
+    var prefetch = prefetch
     for (index, segment) in segments.enumerated() {
       tile.accumulate(
         &builder, depth: segment.channels,
         inputs: (0..<pixels).map {
           ($0, "input_\(index)", pixel * segment.stride + .constant($0 * segment.stride))
         },
-        inputStride: 1, weights: "weights", weightBase: channel * depth + .constant(step * vectors * lanes))
+        inputStride: 1, weights: "weights", weightBase: channel * depth + .constant(step * vectors * lanes),
+        prefetch: prefetch)
       step += segment.channels
+      prefetch = prefetch?.moved(pieces: 1, depth: segment.channels)
     }
     tile.finish(
       &builder, epilogue: epilogue, output: "output",

@@ -37,6 +37,19 @@ struct ProductPanels {
     return ProductPanels(schedule: retiled, lanes: lanes, channels: channels)
   }
 
+  /// Hints for the panel behind the one that begins at `channel`, to be given while this one's tiles are computed.
+  /// - Parameters:
+  ///   - pieces: the lengths of the pieces the reduction runs in.
+  ///   - sweeps: tiles that read the panel, and `sweep` the number of the one being written.
+  func prefetch(
+    _ group: ProductSchedule.Panels, channel: LoopIndex, pieces: [Int], sweeps: Int, sweep: LoopIndex, target: Target
+  ) -> PanelPrefetch? {
+    let depth = pieces.reduce(0, +)
+    return PanelPrefetch(
+      pieces: pieces, sweeps: sweeps, sweep: sweep, width: group.vectors * lanes, panel: channel * depth,
+      count: depth * paddedChannels, target: target)
+  }
+
   /// One value a channel, zero in the padding.
   func pack(channels values: (Int) -> Float) -> [Float] {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }

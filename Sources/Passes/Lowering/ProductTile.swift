@@ -49,12 +49,13 @@ struct ProductTile {
   /// - Parameters:
   ///   - inputs: for each pixel that takes part, its number in the tile, the buffer and where its first element lies.
   ///   - weights: the panel's first weight of this piece of the reduction; step k lies k * vectors * lanes further.
+  ///   - prefetch: the hints for the next panel that this piece gives.
   func accumulate(
     _ builder: inout LoopBuilder, depth: Int, inputs: [(pixel: Int, buffer: String, base: LoopIndex)],
-    inputStride: Int, weights: String, weightBase: LoopIndex
+    inputStride: Int, weights: String, weightBase: LoopIndex, prefetch: PanelPrefetch? = nil
   ) {
     let type = LoopType(.f32, lanes: lanes)
-    builder.loop("k", 0, .constant(depth)) { builder, k in
+    steps(&builder, depth: depth, weights: weights, prefetch: prefetch) { builder, k in
       let row = weightBase + k * (vectors * lanes)
       let loaded = (0..<vectors).map { vector in
         builder.let("w_\(vector)", type, .load(weights, row + .constant(vector * lanes), type))
@@ -66,6 +67,20 @@ struct ProductTile {
           let name = accumulators[input.pixel][vector]
           builder.assign(name, .fma(x, loaded[vector], .variable(name)))
         }
+      }
+    }
+  }
+
+  /// A loop over the steps of the reduction, in turns with a hint before each where there are hints.
+  private func steps(
+    _ builder: inout LoopBuilder, depth: Int, weights: String, prefetch: PanelPrefetch?,
+    _ body: (inout LoopBuilder, LoopIndex) -> Void
+  ) {
+    guard let prefetch else { return builder.loop("k", 0, .constant(depth), body) }
+    builder.loop("turn", 0, .constant(depth / prefetch.steps)) { builder, turn in
+      prefetch.write(&builder, weights: weights, turn: turn)
+      builder.loop("k", 0, .constant(prefetch.steps)) { builder, k in
+        body(&builder, turn * prefetch.steps + k)
       }
     }
   }
