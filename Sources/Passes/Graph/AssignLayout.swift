@@ -30,7 +30,7 @@ public struct AssignLayout: Pass {
   }
 
   private func kernel(_ rewriter: inout GraphRewriter, _ fuse: Fuse, _ node: Node) throws -> [ValueID] {
-    let readsRowMajor = fuse.kernel == ProductKind.convolution.rawValue
+    let readsRowMajor = fuse.firstKernel == ProductKind.convolution.rawValue
     var operands: [ValueID] = []
     var converts = false
     for (place, operand) in node.operands.enumerated() {
@@ -51,9 +51,9 @@ public struct AssignLayout: Pass {
     // An interleaving ends in row-major memory, as far as types go; its kernel never writes it.
     if fuse.interleavedImages != nil { converts = true }
     // A convolution that converts already keeps doing so: the pass may run twice.
-    if fuse.body.nodes.contains(where: { ($0.op as? ConvertLayout)?.layout == padded }) { converts = false }
+    if fuse.converts(to: padded) { converts = false }
     let types = operands.map(rewriter.graph.type(of:))
-    let retyped = try converts ? fuse.retyped(types, convertingAfterConvolution: padded) : fuse.retyped(types)
+    let retyped = try fuse.retyped(types, convertingConvolution: converts ? padded : nil)
     return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
   }
 
@@ -98,6 +98,15 @@ public struct AssignLayout: Pass {
 }
 
 extension Fuse {
+  /// The kernel that reads the first operand: its own, or in a chain its first stage's.
+  fileprivate var firstKernel: String { (body.nodes.first?.op as? Fuse)?.firstKernel ?? kernel }
+
+  fileprivate func converts(to layout: Layout) -> Bool {
+    body.nodes.contains { node in
+      (node.op as? Fuse)?.converts(to: layout) ?? ((node.op as? ConvertLayout)?.layout == layout)
+    }
+  }
+
   /// Whether the body's epilogue reads an image with padding between its pixels, as an unpadded result would have none.
   fileprivate var addsPaddedImage: Bool {
     body.inputs.contains { input in
@@ -110,29 +119,12 @@ extension Fuse {
   fileprivate func readsAsImage(_ input: ValueID) -> Bool {
     guard let output = body.outputs.first.flatMap({ body.type(of: $0).tensor }) else { return false }
     let shape = body.tensorType(of: input).shape
+    let isInsideStage = body.nodes.contains { node in
+      guard let stage = node.op as? Fuse else { return false }
+      return zip(node.operands, stage.body.inputs).contains { $0 == input && stage.readsAsImage($1) }
+    }
+    if isInsideStage { return true }
     return shape.suffix(3) == output.shape.suffix(3) && shape.suffix(2) != [1, 1]
       && body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
-  }
-
-  /// Retyped for a row-major image whose convolution writes channels-last: the conversion stands right after the
-  /// convolution, so that the epilogue sees one layout.
-  func retyped(_ inputs: [ValueType], convertingAfterConvolution layout: Layout) throws -> Fuse {
-    guard let convolution = convolution?.node else { return try retyped(inputs) }
-    var result = Graph(name: body.name)
-    var map: [ValueID: ValueID] = [:]
-    for (input, type) in zip(body.inputs, inputs) {
-      map[input] = result.addInput(type, name: body.values[input.index].name)
-    }
-    for node in body.nodes {
-      var results = try result.add(
-        node.op, node.operands.compactMap { map[$0] }, name: body.values[node.results[0].index].name,
-        layer: node.layer, location: node.location)
-      if node.results == convolution.results {
-        results = try result.add(ConvertLayout(layout: layout), results, name: "padded", layer: node.layer)
-      }
-      for (old, new) in zip(node.results, results) { map[old] = new }
-    }
-    result.outputs = body.outputs.compactMap { map[$0] }
-    return Fuse(kernel: kernel, schedule: schedule, body: result)
   }
 }

@@ -1,17 +1,23 @@
 import IR
 
-/// Runs an inverted residual band by band: pointwise, depthwise and pointwise kernels become one chain whose expanded
-/// rows live in rings small enough for L2, where the whole expanded image would not fit.
+/// Runs products one after the other band by band: a chain whose rows in between live in rings small enough for L2, where
+/// the whole images would not fit.
 ///
 ///     %e = fuse "pointwise" (%x, ...)          %y = fuse "row_chain" (%x, ...) {rows = 2} {
 ///     %d = fuse "depthwise" (%e, ...)    =>      the three
 ///     %y = fuse "pointwise" (%d, ..., %x)      }
 ///
-/// Chained only when fewer bytes then pass the edge of L2: the images between the three, written and read again where they
-/// do not stay, against the weights, read again in every step where they do not stay beside the rings.
+/// Inverted residuals, feed-forward pairs of pointwise products, and pairs of dense convolutions, like a stem. Chained only
+/// when fewer bytes then pass the edge of L2: the images in between, written and read again where they do not stay, against
+/// the weights, read again in every step where they do not stay beside the rings.
 public struct ChainRows: Pass {
   public static let name = "chain-rows"
-  public static let summary = "runs pointwise, depthwise, pointwise through rings of rows where the whole leaves L2"
+  public static let summary = "runs products through rings of rows where the images between them leave L2"
+
+  /// What is chained, the longest first.
+  private static let patterns: [[ProductKind]] = [
+    [.pointwise, .depthwise, .pointwise], [.pointwise, .pointwise], [.convolution, .convolution],
+  ]
 
   public var target: Target
 
@@ -19,41 +25,65 @@ public struct ChainRows: Pass {
 
   public func run(_ graph: Graph) throws -> Graph {
     try GraphRewriter.rewrite(graph) { rewriter, node in
-      guard let last = node.op as? Fuse, last.kernel == ProductKind.pointwise.rawValue,
-        let (middle, middleNode) = rewriter.single(Fuse.self, node.operands[0]),
-        middle.kernel == ProductKind.depthwise.rawValue,
-        let (first, firstNode) = rewriter.single(Fuse.self, middleNode.operands[0]),
-        first.kernel == ProductKind.pointwise.rawValue, first.readsOneImage, last.readsOneImage
-      else { return nil }
-      let expanded = rewriter.graph.tensorType(of: firstNode.results[0]).shape
-      let narrow = rewriter.graph.tensorType(of: middleNode.results[0]).shape
-      let weights = [first, middle, last].reduce(0) { $0 + $1.weightBytes }
-      guard
-        let choice = RowChainCost(
-          expanded: expanded, narrowed: narrow, weightBytes: weights, window: middle.rowWindow, target: target
-        ).choice
-      else { return nil }
-      var body = FuseBody(name: "row_chain")
-      for part in [firstNode, middleNode, node] { try body.add(part, in: rewriter.graph) }
-      let schedule = [
-        Attribute("rows", .integer(choice.rows)), Attribute("ring_bytes", .integer(choice.ringBytes)),
-        Attribute("reason", .string(choice.reason)),
-      ]
-      return try rewriter.add(
-        body.fuse(kernel: "row_chain", schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
+      for pattern in Self.patterns {
+        guard let parts = chain(pattern, endingIn: node, &rewriter),
+          let choice = RowChainCost(parts.map(\.fuse), target: target).choice
+        else { continue }
+        var body = FuseBody(name: "row_chain")
+        for part in parts { try body.add(part.node, in: rewriter.graph) }
+        let schedule = [
+          Attribute("rows", .integer(choice.rows)), Attribute("ring_bytes", .integer(choice.ringBytes)),
+          Attribute("reason", .string(choice.reason)),
+        ]
+        return try rewriter.add(
+          body.fuse(kernel: "row_chain", schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
+      }
+      return nil
     }
+  }
+
+  /// The products of these kinds that end in a node, each read by the next one only.
+  private func chain(
+    _ pattern: [ProductKind], endingIn node: Node, _ rewriter: inout GraphRewriter
+  ) -> [(fuse: Fuse, node: Node)]? {
+    guard let last = node.op as? Fuse, last.kernel == pattern.last?.rawValue, last.readsOneImage else { return nil }
+    var parts = [(fuse: last, node: node)]
+    for kind in pattern.dropLast().reversed() {
+      guard let (fuse, producer) = rewriter.single(Fuse.self, parts[0].node.operands[0]),
+        fuse.kernel == kind.rawValue, fuse.readsOneImage
+      else { return nil }
+      parts.insert((fuse, producer), at: 0)
+    }
+    return parts
   }
 }
 
 /// Whether a chain pays, and how many rows a step makes.
 struct RowChainCost {
-  /// Shape of the expanded image, before the depthwise convolution, and of the image after it.
-  var expanded: [Int]
-  var narrowed: [Int]
-  /// Bytes of the weights of all three.
-  var weightBytes: Int
-  var window: Window
-  var target: Target
+  /// Bytes of a row of each image in between, and the rows it has.
+  private var between: [(rowBytes: Int, rows: Int)] = []
+  private var windows: [Window]
+  /// Bytes of the weights of all stages.
+  private var weightBytes: Int
+  private var outputRows: Int
+  private var outputWidth: Int
+  /// Whether a stage makes several rows in one call.
+  private var takesBlocks: Bool
+  private var target: Target
+
+  /// - Parameter stages: products, each reading the one before.
+  init(_ stages: [Fuse], target: Target) {
+    self.target = target
+    let shapes = stages.map(\.resultShape)
+    between = shapes.dropLast().map { shape in
+      (shape[3] * roundUp(shape[1], toMultipleOf: target.lanes) * 4, shape[2])
+    }
+    windows = stages.map(\.rowWindow)
+    weightBytes = stages.reduce(0) { $0 + $1.weightBytes }
+    outputRows = shapes.last?[2] ?? 1
+    outputWidth = shapes.last?[3] ?? 1
+    takesBlocks = stages.contains { $0.kernel == ProductKind.pointwise.rawValue }
+  }
 
   struct Choice {
     var rows: Int
@@ -64,34 +94,28 @@ struct RowChainCost {
   /// What an image may take of L2, and rings.
   private var budget: Int { target.cache.l2 / 2 }
 
-  private func rowBytes(_ shape: [Int]) -> Int {
-    shape[3] * roundUp(shape[1], toMultipleOf: target.lanes) * 4
+  /// Bytes of all rings for `rows` output rows a step.
+  private func ringBytes(rows: Int) -> Int {
+    zip(RowRings(windows: windows, rowsPerStep: rows).ringRows, between).reduce(0) { $0 + $1.0 * $1.1.rowBytes }
   }
 
-  /// Bytes of the expanded ring and of the depthwise band for `rows` output rows a step.
-  func ringBytes(rows: Int) -> Int {
-    let block = rows * window.stride
-    let slots = 1 + ceilDivide(max(0, window.extent - window.stride), block)
-    return slots * block * rowBytes(expanded) + rows * rowBytes(narrowed)
-  }
-
-  /// Bytes that pass the edge of L2 when each of the three makes its whole image: those too large to stay, written and
-  /// read again.
+  /// Bytes that pass the edge of L2 when each stage makes its whole image: those too large to stay, written and read
+  /// again.
   private var apartBytes: Int {
-    [expanded, narrowed].map { $0[2] * rowBytes($0) }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
+    between.map { $0.rows * $0.rowBytes }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
   }
 
   /// Bytes of weights that pass it in a chain.
   private func chainedBytes(rows: Int) -> Int {
     let stays = weightBytes + ringBytes(rows: rows) <= target.cache.l2
-    return stays ? 0 : weightBytes * ceilDivide(narrowed[2], rows)
+    return stays ? 0 : weightBytes * ceilDivide(outputRows, rows)
   }
 
   var choice: Choice? {
     guard apartBytes > 0 else { return nil }
     // More than a few hundred pixels a call gain nothing: the weights are read once a call.
-    let useful = max(1, ceilDivide(224, narrowed[3]))
-    let fitting = (1...min(narrowed[2], useful)).filter { ringBytes(rows: $0) <= budget }
+    let useful = takesBlocks ? max(1, ceilDivide(224, outputWidth)) : 1
+    let fitting = (1...min(outputRows, useful)).filter { ringBytes(rows: $0) <= budget }
     // Wide images: one row a step leaves L2 too, but it returns from the next level, where the whole would not.
     let rows = fitting.last ?? 1
     let bytes = chainedBytes(rows: rows)
@@ -104,11 +128,20 @@ struct RowChainCost {
 }
 
 extension Fuse {
-  /// Whether the convolution reduces over all channels of an image that comes from outside as it is.
+  /// Whether a chain can hold the product: its one image is the first operand, normalised in front of a dense convolution
+  /// at most, and it reduces over all channels, or one each.
   fileprivate var readsOneImage: Bool {
-    guard let (node, op) = convolution else { return false }
-    return op.groups == 1 && body.inputs.contains(node.operands[0])
+    guard let (node, op) = convolution, interleavedImages == nil, !body.nodes.contains(where: { $0.op is Concat })
+    else { return false }
+    switch ProductKind(rawValue: kernel) {
+    case .pointwise: return op.groups == 1 && body.inputs.first == node.operands[0]
+    case .depthwise: return body.inputs.first == node.operands[0]
+    case .convolution: return op.groups == 1
+    case nil: return false
+    }
   }
+
+  fileprivate var resultShape: [Int] { body.outputs.first.map { body.tensorType(of: $0).shape } ?? [] }
 
   /// The convolution a product fuse is built around; nil for other kernels.
   var convolution: (node: Node, op: Conv2D)? {

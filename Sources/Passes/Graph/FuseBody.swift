@@ -48,20 +48,31 @@ struct FuseBody {
 
 extension Fuse {
   /// The same fuse over operands of other types (another layout), its body typed anew.
-  func retyped(_ inputs: [ValueType], appending: [any Op] = []) throws -> Fuse {
+  /// - Parameters:
+  ///   - appending: ops behind the result, one after the other.
+  ///   - layout: what the convolution's result is converted to, right behind it so that the epilogue sees one layout, where
+  ///     it reads an image of another. In a chain that is the first stage's.
+  func retyped(
+    _ inputs: [ValueType], appending: [any Op] = [], convertingConvolution layout: Layout? = nil
+  ) throws -> Fuse {
     var result = Graph(name: body.name)
     var map: [ValueID: ValueID] = [:]
     for (input, type) in zip(body.inputs, inputs) {
       map[input] = result.addInput(type, name: body.values[input.index].name)
     }
-    for node in body.nodes {
+    let convolution = convolution?.node
+    for (place, node) in body.nodes.enumerated() {
       let operands = node.operands.compactMap { map[$0] }
       var op = node.op
       if let nested = node.op as? Fuse {
-        op = try nested.retyped(operands.map(result.type(of:)))
+        op = try nested.retyped(
+          operands.map(result.type(of:)), convertingConvolution: place == 0 ? layout : nil)
       }
-      let results = try result.add(
+      var results = try result.add(
         op, operands, name: body.values[node.results[0].index].name, layer: node.layer, location: node.location)
+      if let layout, node.results == convolution?.results {
+        results = try result.add(ConvertLayout(layout: layout), results, name: "padded", layer: node.layer)
+      }
       for (old, new) in zip(node.results, results) { map[old] = new }
     }
     result.outputs = body.outputs.compactMap { map[$0] }

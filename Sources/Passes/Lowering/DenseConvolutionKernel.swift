@@ -1,8 +1,8 @@
 import IR
 
 /// A dense convolution as a direct product: each kernel tap is a piece of the reduction, its inputs broadcast from where
-/// they lie, so nothing is copied into columns first. Each panel of weights sweeps every row of the image before the next
-/// one is read.
+/// they lie, so nothing is copied into columns first. Over a whole image each panel of weights sweeps every row before the
+/// next one is read.
 struct DenseConvolutionKernel {
   /// Where the input's elements lie.
   enum Input: Hashable {
@@ -82,15 +82,33 @@ struct DenseConvolutionKernel {
     }
   }
 
+  /// Adds the function for one output row. Arguments: the input rows of `taps`, weights, bias, residuals' rows, channel
+  /// vectors, output row.
+  func rowFunction(taps: Range<Int>, in program: inout ProgramBuilder) -> String {
+    let inputs = taps.map { LoopParameter.input(Self.rowName($0), count: rowCount) }
+    let target = program.target
+    return program.function(
+      name + "_t\(taps.lowerBound)_\(taps.upperBound)", parameters(inputs: inputs, pixels: outputWidth)
+    ) { builder in
+      panels.loop(&builder, careful: !epilogue.keepsZero) { builder, group, channel, live in
+        writeRow(&builder, group, channel: channel, live: live, taps: taps, outputRow: nil, target: target)
+      }
+    }
+  }
+
+  private static func rowName(_ tap: Int) -> String { "input_\(tap)" }
+
   /// Whether every tap of every border is written out: what a few inputs want, whose reductions are short, and what a bias
   /// by border needs. Otherwise kernel rows and columns are loops, and rows outside the image are skipped as they come.
   private var unrollsTaps: Bool { depth <= 32 || biasClasses != nil }
 
   /// One output row of one panel.
-  /// - Parameter taps: The kernel rows that lie inside the image; nil where a loop finds out.
+  /// - Parameters:
+  ///   - taps: The kernel rows that lie inside the image; nil where a loop finds out.
+  ///   - outputRow: The row of the image; nil where rows are views of their own.
   private func writeRow(
     _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
-    taps: Range<Int>?, outputRow: LoopIndex, target: Target
+    taps: Range<Int>?, outputRow: LoopIndex?, target: Target
   ) {
     let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
     let rowSweeps = tiles.groups.reduce(0) { $0 + $1.count }
@@ -108,9 +126,10 @@ struct DenseConvolutionKernel {
         if let taps {
           for row in taps {
             writeKernelRow(
-              &builder, product, shape, row: .constant(row), outputRow: outputRow, column: column, channel: channel)
+              &builder, product, shape, row: .constant(row), from: source(row, of: outputRow), column: column,
+              channel: channel)
           }
-        } else {
+        } else if let outputRow {
           let prefetch = panels.prefetch(
             group, channel: channel, pieces: Array(repeating: inputChannels, count: rows.kernel * columns.kernel),
             sweeps: outputHeight * rowSweeps, sweep: outputRow * rowSweeps + tile + .constant(firstSweep),
@@ -118,18 +137,30 @@ struct DenseConvolutionKernel {
           builder.loop("kernel_row", 0, .constant(rows.kernel)) { builder, row in
             inside(&builder, row: row, outputRow: outputRow) { builder in
               writeKernelRow(
-                &builder, product, shape, row: row, outputRow: outputRow, column: column, channel: channel,
-                prefetch: prefetch)
+                &builder, product, shape, row: row,
+                from: RowSource(buffer: "input", start: inputRow(row, of: outputRow) * rowStep), column: column,
+                channel: channel, prefetch: prefetch)
             }
           }
         }
         product.finish(
           &builder, epilogue: epilogue, output: "output",
-          place: { (outputRow * outputWidth + column) * outputStride + .constant($0 * outputStride) + channel },
+          place: { ((outputRow ?? 0) * outputWidth + column) * outputStride + .constant($0 * outputStride) + channel },
           channel: channel, liveChannels: live, masked: false)
       }
       firstSweep += shape.count
     }
+  }
+
+  /// Where an input row lies.
+  private struct RowSource {
+    var buffer: String
+    var start: LoopIndex
+  }
+
+  private func source(_ row: Int, of outputRow: LoopIndex?) -> RowSource {
+    guard let outputRow else { return RowSource(buffer: Self.rowName(row), start: 0) }
+    return RowSource(buffer: "input", start: inputRow(.constant(row), of: outputRow) * rowStep)
   }
 
   /// The input row that a kernel row reads; outside the image it would read a zero.
@@ -154,9 +185,8 @@ struct DenseConvolutionKernel {
   /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.
   private func writeKernelRow(
     _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, row: LoopIndex,
-    outputRow: LoopIndex, column: LoopIndex, channel: LoopIndex, prefetch: PanelPrefetch? = nil
+    from source: RowSource, column: LoopIndex, channel: LoopIndex, prefetch: PanelPrefetch? = nil
   ) {
-    let start = inputRow(row, of: outputRow) * rowStep
     let pixelStep: Int
     let channelStep: Int
     switch input {
@@ -169,7 +199,7 @@ struct DenseConvolutionKernel {
       tile.accumulate(
         &builder, depth: inputChannels,
         inputs: pixels.map { pixel in
-          (pixel, "input", start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
+          (pixel, source.buffer, source.start + first * pixelStep + .constant(pixel * columns.stride * pixelStep))
         },
         inputStride: channelStep, weights: "weights",
         weightBase: channel * depth + piece * (inputChannels * tile.vectors * tile.lanes),

@@ -15,7 +15,7 @@ extension GraphLowering {
     }
   }
 
-  /// Pointwise, depthwise and pointwise through rings of rows.
+  /// Products one after the other through rings of rows.
   mutating func lowerRowChain(_ fuse: Fuse, _ node: Node) throws {
     let outer = Dictionary(uniqueKeysWithValues: zip(fuse.body.inputs, node.operands))
     let graph = graph
@@ -34,7 +34,7 @@ extension GraphLowering {
       switch fusion.kind {
       case .pointwise: stages.append(pointwiseStage(fusion, name: name))
       case .depthwise: stages.append(depthwiseStage(fusion, name: name))
-      case .convolution: throw Diagnostic("a row chain holds no dense convolution")
+      case .convolution: stages.append(convolutionStage(fusion, name: name))
       }
       if index == 0 { inputs = fusion.inputs }
     }
@@ -92,7 +92,7 @@ extension GraphLowering {
     let stride = panels.paddedChannels
     let parts = segments([depth])
     let epilogue = fusion.epilogue
-    let residuals = fusion.residuals.map { image($0) }
+    let residuals = fusion.residuals.map { residualImage($0) }
     return PointwiseStage(
       kernel: { pixels in
         let schedule = ProductCost(target: target, depth: depth).retiled(widths, pixels: pixels)
@@ -114,7 +114,7 @@ extension GraphLowering {
       function: { taps, program in kernel.function(taps: taps, in: &program) },
       rows: fusion.rows, inputHeight: fusion.inputShape[2], outputHeight: fusion.outputShape[2],
       outputRowElements: fusion.outputShape[3] * kernel.paddedChannels, weights: weights, bias: bias,
-      channelVectors: channelConstants(fusion, name: name), residuals: fusion.residuals.map { image($0) })
+      channelVectors: channelConstants(fusion, name: name), residuals: fusion.residuals.map { residualImage($0) })
   }
 
   /// The output channels of one task, and the channels of each input that they read.
@@ -253,61 +253,88 @@ extension GraphLowering {
     }
   }
 
-  private mutating func lowerConvolution(_ fusion: ProductFusion, _ node: Node) {
+  /// Dense convolutions of equal channels share a kernel; weights and biases lie one share behind the other.
+  private struct DenseConvolution {
+    /// By the channels of a share.
+    var kernels: [Int: DenseConvolutionKernel] = [:]
+    var weights: [Float] = []
+    var bias: [Float] = []
+    /// Bias vectors of a share: several where the input is normalised on the way in.
+    var biasCount = 1
+  }
+
+  private mutating func denseConvolution(_ fusion: ProductFusion, _ shares: [Share]) -> DenseConvolution {
     let shape = fusion.outputShape
-    let name = constantHint(node)
-    let inputType = graph.tensorType(of: fusion.inputs[0])
     let layout: DenseConvolutionKernel.Input
-    switch inputType.layout {
-    case .rowMajor: layout = .rowMajor(stride: inputType.shape[2] * inputType.shape[3])
-    case .channelsLast: layout = .channelsLast(stride: padded(inputType.shape[1]))
+    switch fusion.inputLayout {
+    case .rowMajor: layout = .rowMajor(stride: fusion.inputShape[2] * fusion.inputShape[3])
+    case .channelsLast: layout = .channelsLast(stride: padded(fusion.inputShape[1]))
     }
     let classes = fusion.normalization.map { _ in
       BorderClasses(
         rows: fusion.rows, columns: fusion.columns, outputHeight: shape[2], outputWidth: shape[3],
         inputHeight: fusion.inputShape[2], inputWidth: fusion.inputShape[3])
     }
+    var parts = DenseConvolution(biasCount: classes?.count ?? 1)
     let depth = fusion.weightShape[1] * fusion.weightShape[2] * fusion.weightShape[3]
-    let stride = padded(shape[1])
-    let shares = shares(shape[1])
-    var weights: [Float] = []
-    var bias: [Float] = []
-    var kernels: [Int: DenseConvolutionKernel] = [:]
     for share in shares {
       let schedule = program.schedule(
         depth: depth, pixels: shape[3], vectors: ceilDivide(share.channels, lanes))
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
-      kernels[share.channels] = DenseConvolutionKernel(
+      parts.kernels[share.channels] = DenseConvolutionKernel(
         input: layout, inputChannels: fusion.inputShape[1], inputHeight: fusion.inputShape[2],
         inputWidth: fusion.inputShape[3], rows: fusion.rows, columns: fusion.columns, outputHeight: shape[2],
-        outputWidth: shape[3], outputStride: stride, epilogue: fusion.epilogue, panels: panels,
+        outputWidth: shape[3], outputStride: padded(shape[1]), epilogue: fusion.epilogue, panels: panels,
         biasClasses: classes)
       let inputChannels = fusion.weightShape[1]
-      weights += panels.pack(depth: depth) { channel, step in
+      parts.weights += panels.pack(depth: depth) { channel, step in
         let tap = step / inputChannels
         return fusion.weight(
           share.firstChannel + channel, step % inputChannels, tap / fusion.weightShape[3], tap % fusion.weightShape[3])
       }
       for rows in classes?.rowReaches ?? [0..<fusion.weightShape[2]] {
         for columns in classes?.columnReaches ?? [0..<fusion.weightShape[3]] {
-          bias += panels.pack { fusion.bias(share.firstChannel + $0, rows: rows, columns: columns) }
+          parts.bias += panels.pack { fusion.bias(share.firstChannel + $0, rows: rows, columns: columns) }
         }
       }
     }
-    let weightName = program.constant("\(name)_weights", weights)
-    let biasName = program.constant("\(name)_bias", bias)
+    return parts
+  }
+
+  /// A dense convolution as a stage of a chain: all channels of a row a call.
+  private mutating func convolutionStage(_ fusion: ProductFusion, name: String) -> ConvolutionStage {
+    let shape = fusion.outputShape
+    let parts = denseConvolution(fusion, [Share(firstChannel: 0, channels: shape[1])])
+    guard let kernel = parts.kernels[shape[1]] else { preconditionFailure("every share has a kernel") }
+    return ConvolutionStage(
+      function: { taps, program in kernel.rowFunction(taps: taps, in: &program) },
+      rows: fusion.rows, inputHeight: fusion.inputShape[2], outputHeight: shape[2],
+      outputRowElements: shape[3] * padded(shape[1]), weights: program.constant("\(name)_weights", parts.weights),
+      bias: program.constant("\(name)_bias", parts.bias), channelVectors: channelConstants(fusion, name: name),
+      residuals: fusion.residuals.map { residualImage($0) })
+  }
+
+  /// An image that an epilogue reads: the same one for every image of a batch where it is only one.
+  private mutating func residualImage(_ value: ValueID) -> RowImage {
+    var place = image(value)
+    if graph.tensorType(of: value).shape[0] == 1 { place.imageElements = 0 }
+    return place
+  }
+
+  private mutating func lowerConvolution(_ fusion: ProductFusion, _ node: Node) {
+    let shape = fusion.outputShape
+    let name = constantHint(node)
+    let shares = shares(shape[1])
+    let parts = denseConvolution(fusion, shares)
+    let weightName = program.constant("\(name)_weights", parts.weights)
+    let biasName = program.constant("\(name)_bias", parts.bias)
     let vectors = channelConstants(fusion, name: name)
     let input = image(fusion.inputs[0])
-    let residuals = fusion.residuals.map { residual in
-      var place = image(residual)
-      if graph.tensorType(of: residual).shape[0] == 1 { place.imageElements = 0 }
-      return place
-    }
+    let residuals = fusion.residuals.map { residualImage($0) }
     let output = image(node.results[0])
     let step = padded(shares.first?.channels ?? 0)
-    let classCount = classes?.count ?? 1
     overShares(shares, images: shape[0]) { program, share, task, image in
-      guard let kernel = kernels[share.channels] else { preconditionFailure("every share has a kernel") }
+      guard let kernel = parts.kernels[share.channels] else { preconditionFailure("every share has a kernel") }
       let function = kernel.imageFunction(in: &program)
       func shifted(_ place: RowImage) -> LoopArgument {
         .view(buffer: place.buffer, image * place.imageElements + task * step)
@@ -315,8 +342,8 @@ extension GraphLowering {
       return .call(
         function,
         [
-          input.view(image: image, row: 0), .view(buffer: weightName, task * (step * depth)),
-          .view(buffer: biasName, task * (step * classCount)),
+          input.view(image: image, row: 0), .view(buffer: weightName, task * (step * kernel.depth)),
+          .view(buffer: biasName, task * (step * parts.biasCount)),
         ] + residuals.map(shifted) + vectors.map { .view(buffer: $0, task * step) } + [shifted(output)])
     }
   }

@@ -23,6 +23,8 @@ struct ProductFusion {
   var residuals: [ValueID] = []
   /// The constants that the epilogue reads, one value a channel.
   var channelVectors: [[Double]] = []
+  /// Layout of the convolution's input.
+  var inputLayout: Layout
   var outputLayout: Layout
 
   /// - Parameters:
@@ -41,6 +43,7 @@ struct ProductFusion {
       return body.nodes.first { $0.results.contains(value) }.flatMap { body.contents(of: $0) }
     }
     inputShape = body.tensorType(of: node.operands[0]).shape
+    inputLayout = body.tensorType(of: node.operands[0]).layout
     outputShape = body.tensorType(of: node.results[0]).shape
     weightShape = body.tensorType(of: node.operands[1]).shape
     guard let weight = contents(node.operands[1]) else {

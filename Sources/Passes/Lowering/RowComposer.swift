@@ -1,30 +1,33 @@
 import IR
 
-/// Chains row stages through rings of rows: the one place where layers are fused over space.
+/// Chains row stages through rings of rows (`RowRings`): the one place where layers are fused over space.
 ///
-/// The last stage makes its output in blocks of `rowsPerStep` rows; every stage before it runs just far enough ahead
-/// that its consumer's window is there. Block b of stage s covers rows b * R + lead ..< (b + 1) * R + lead, where R is
-/// the block's height and `lead` what the window below the block needs; it lies in slot b mod slots of the stage's
-/// ring. A band of blocks (one task of a parallel region) begins with a prologue that makes the rows its first block
-/// needs from above, so bands share nothing and every split gives the same bytes.
+/// Rows are split into bands, each one task of a parallel region. A band begins with a prologue that makes the rows its
+/// first block needs from above, so bands share nothing and every split gives the same bytes.
 struct RowComposer {
   private struct Plan {
     var stage: any RowStage
-    /// Rows of one block.
-    var blockRows: Int
-    /// How far the stage runs ahead of its block's first row.
-    var lead: Int
-    /// The first row a band's prologue makes, relative to its first block's first row; `lead` when there is none.
-    var first: Int
-    /// Blocks the ring holds; unused for the last stage.
-    var slots: Int
+    var rows: RowRings.Stage
+    /// Rows of this stage for one row of the chain's output.
+    var scale: Int
   }
 
   let input: [RowImage]
   let output: RowImage
   let batch: Int
-  let blocks: Int
+  let rowsPerStep: Int
   private let plans: [Plan]
+
+  /// A run of the chain's output rows that one task makes.
+  private struct Band {
+    var image: LoopIndex
+    var first: LoopIndex
+    var rows: Int
+    var rowsPerStep: Int
+
+    /// Whether its last block is cut short, where the next band begins.
+    var isRagged: Bool { !rows.isMultiple(of: rowsPerStep) }
+  }
 
   /// - Parameters:
   ///   - input: the images the first stage reads; several only for a first stage of one row a tap and segment.
@@ -33,87 +36,70 @@ struct RowComposer {
     self.input = input
     self.output = output
     self.batch = batch
-    guard let last = stages.last else { preconditionFailure("a chain has a stage") }
-    blocks = ceilDivide(last.outputHeight, rowsPerStep)
-    var plans: [Plan] = []
-    var consumer: Plan?
-    for stage in stages.reversed() {
-      guard let next = consumer else {
-        consumer = Plan(stage: stage, blockRows: rowsPerStep, lead: 0, first: 0, slots: 1)
-        continue
-      }
-      let window = next.stage.rows
-      let rows = next.blockRows * window.stride
-      let lead = max(0, (next.lead - 1) * window.stride - window.padding + window.extent)
-      let first = min(lead, next.first * window.stride - window.padding)
-      let deepest = lead - (next.lead * window.stride - window.padding)
-      let slots = max(1 + ceilDivide(max(0, deepest), rows), ceilDivide(lead - first, rows))
-      plans.append(next)
-      consumer = Plan(stage: stage, blockRows: rows, lead: lead, first: first, slots: slots)
-    }
-    if let consumer { plans.append(consumer) }
-    self.plans = plans.reversed()
+    self.rowsPerStep = rowsPerStep
+    let rings = RowRings(windows: stages.map(\.rows), rowsPerStep: rowsPerStep)
+    plans = zip(stages, rings.stages).map { Plan(stage: $0, rows: $1, scale: $1.blockRows / rowsPerStep) }
   }
 
-  /// Bytes of all rings of one worker.
-  var ringBytes: Int {
-    plans.dropLast().reduce(0) { $0 + $1.slots * $1.blockRows * $1.stage.outputRowElements * 4 }
-  }
+  private var outputHeight: Int { plans.last?.stage.outputHeight ?? 0 }
 
   /// Writes the chain into the program's entry, split over its workers.
   func emit(into program: inout ProgramBuilder, layer: String) {
     let rings = plans.dropLast().enumerated().map { index, plan in
       program.buffer(
-        "\(layer)_ring_\(index)", .scratch, count: plan.slots * plan.blockRows * plan.stage.outputRowElements)
+        "\(layer)_ring_\(index)", .scratch,
+        count: plan.rows.slots * plan.rows.blockRows * plan.stage.outputRowElements)
     }
-    let tasks = min(program.workers, blocks)
-    let band = ceilDivide(blocks, tasks)
+    let tasks = min(program.workers, outputHeight)
+    let rows = ceilDivide(outputHeight, tasks)
     var entry = program.entry
     entry.loop("image", 0, .constant(batch)) { builder, image in
       if tasks == 1 {
-        emitBand(&builder, &program, rings: rings, image: image, firstBlock: 0, blocks: blocks)
+        emitBand(&builder, &program, rings, Band(image: image, first: 0, rows: rows, rowsPerStep: rowsPerStep))
       } else {
-        builder.loop("band", 0, .constant(ceilDivide(blocks, band)), order: .parallel) { builder, task in
-          emitBand(&builder, &program, rings: rings, image: image, firstBlock: task * band, blocks: band)
+        builder.loop("band", 0, .constant(ceilDivide(outputHeight, rows)), order: .parallel) { builder, task in
+          let band = Band(image: image, first: task * rows, rows: rows, rowsPerStep: rowsPerStep)
+          emitBand(&builder, &program, rings, band)
         }
       }
     }
     program.entry = entry
   }
 
-  private func emitBand(
-    _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, rings: [String], image: LoopIndex,
-    firstBlock: LoopIndex, blocks: Int
-  ) {
+  private func emitBand(_ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band)
+  {
     for (index, plan) in plans.enumerated() {
-      for relative in plan.first..<plan.lead {
-        emitRow(&builder, &program, rings, image, stage: index, block: firstBlock, relative: relative)
+      for relative in plan.rows.first..<plan.rows.lead {
+        emitRow(&builder, &program, rings, band, stage: index, block: 0, relative: relative)
       }
     }
-    builder.loop("block", 0, .constant(blocks)) { builder, step in
-      let block = firstBlock + step
+    builder.loop("block", 0, .constant(ceilDivide(band.rows, rowsPerStep))) { builder, block in
       for index in plans.indices {
-        emitBlock(&builder, &program, rings, image, stage: index, block: block)
+        emitBlock(&builder, &program, rings, band, stage: index, block: block)
       }
     }
   }
 
-  /// One block of a stage: one call where the stage takes blocks and the whole block is inside the image, rows otherwise.
+  /// One block of a stage: one call where the stage takes blocks and the whole block is inside the image and the band, rows
+  /// otherwise.
   private func emitBlock(
-    _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ image: LoopIndex,
+    _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band,
     stage index: Int, block: LoopIndex
   ) {
     let plan = plans[index]
+    let rows = plan.rows
     func rowByRow(_ builder: inout LoopBuilder) {
-      for row in 0..<plan.blockRows {
-        emitRow(&builder, &program, rings, image, stage: index, block: block, relative: plan.lead + row)
+      for row in 0..<rows.blockRows {
+        emitRow(&builder, &program, rings, band, stage: index, block: block, relative: rows.lead + row)
       }
     }
-    guard plan.stage.takesBlocks, plan.blockRows > 1 else { return rowByRow(&builder) }
-    let end = block * plan.blockRows + .constant(plan.lead + plan.blockRows)
-    let whole = [LoopComparison(end, .lessOrEqual, .constant(plan.stage.outputHeight))]
+    guard plan.stage.takesBlocks, rows.blockRows > 1 else { return rowByRow(&builder) }
+    let end = imageRow(band, plan, block: block, relative: rows.lead + rows.blockRows)
+    let whole =
+      [LoopComparison(end, .lessOrEqual, .constant(plan.stage.outputHeight))]
+      + insideBand(band, plan, block: block, relative: rows.lead + rows.blockRows - 1)
     let call = makeCall(
-      &program, rings, image, stage: index, block: block, relative: plan.lead, count: plan.blockRows, taps: 0..<1)
+      &program, rings, band, stage: index, block: block, relative: rows.lead, count: rows.blockRows, taps: 0..<1)
     builder.guarded(whole) {
       $0.append(call)
     } else: {
@@ -121,26 +107,39 @@ struct RowComposer {
     }
   }
 
-  /// One row of a stage, wherever it lies: nothing outside the image, the kernel rows that exist at its borders.
+  /// One row of a stage, wherever it lies: nothing outside the image, nothing that only the next band needs, the kernel
+  /// rows that exist at the image's borders.
   private func emitRow(
-    _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ image: LoopIndex,
+    _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band,
     stage index: Int, block: LoopIndex, relative: Int
   ) {
     let plan = plans[index]
-    let row = block * plan.blockRows + .constant(relative)
+    let row = imageRow(band, plan, block: block, relative: relative)
     for segment in plan.stage.reachSegments {
       let inside = [
         LoopComparison(row, .greaterOrEqual, .constant(segment.rows.lowerBound)),
         LoopComparison(row, .less, .constant(segment.rows.upperBound)),
       ]
       let call = makeCall(
-        &program, rings, image, stage: index, block: block, relative: relative, count: 1, taps: segment.taps)
-      builder.guarded(inside) { $0.append(call) }
+        &program, rings, band, stage: index, block: block, relative: relative, count: 1, taps: segment.taps)
+      builder.guarded(inside + insideBand(band, plan, block: block, relative: relative)) { $0.append(call) }
     }
   }
 
+  /// The row of the stage's image, the row given relative to a block of the band.
+  private func imageRow(_ band: Band, _ plan: Plan, block: LoopIndex, relative: Int) -> LoopIndex {
+    band.first * plan.scale + block * plan.rows.blockRows + .constant(relative)
+  }
+
+  /// That a row is one which the band needs, where a cut block has others.
+  private func insideBand(_ band: Band, _ plan: Plan, block: LoopIndex, relative: Int) -> [LoopComparison] {
+    guard band.isRagged else { return [] }
+    let end = band.rows * plan.scale + plan.rows.lead
+    return [LoopComparison(block * plan.rows.blockRows + .constant(relative), .less, .constant(end))]
+  }
+
   private func makeCall(
-    _ program: inout ProgramBuilder, _ rings: [String], _ image: LoopIndex, stage index: Int, block: LoopIndex,
+    _ program: inout ProgramBuilder, _ rings: [String], _ band: Band, stage index: Int, block: LoopIndex,
     relative: Int, count: Int, taps: Range<Int>
   ) -> LoopStatement {
     let plan = plans[index]
@@ -149,31 +148,32 @@ struct RowComposer {
     for tap in taps {
       let inputRow = relative * window.stride - window.padding + tap * window.dilation
       if index == 0 {
-        let row = block * (plan.blockRows * window.stride) + .constant(inputRow)
-        inputs += input.map { $0.view(image: image, row: row) }
+        let step = window.stride
+        let row = (band.first * plan.scale + block * plan.rows.blockRows) * step + .constant(inputRow)
+        inputs += input.map { $0.view(image: band.image, row: row) }
       } else {
         inputs.append(ringView(rings, stage: index - 1, block: block, relative: inputRow))
       }
     }
-    let row = block * plan.blockRows + .constant(relative)
+    let row = imageRow(band, plan, block: block, relative: relative)
     let target =
       index == plans.count - 1
-      ? output.view(image: image, row: row) : ringView(rings, stage: index, block: block, relative: relative)
+      ? output.view(image: band.image, row: row) : ringView(rings, stage: index, block: block, relative: relative)
     return plan.stage.call(
       rows: count, taps: taps, inputs: inputs,
-      residuals: plan.stage.residuals.map { $0.view(image: image, row: row) }, output: target, in: &program)
+      residuals: plan.stage.residuals.map { $0.view(image: band.image, row: row) }, output: target, in: &program)
   }
 
-  /// The view of a row in a stage's ring, the row given relative to the block's first.
+  /// The view of a row in a stage's ring, the row given relative to a block of the band.
   private func ringView(_ rings: [String], stage index: Int, block: LoopIndex, relative: Int) -> LoopArgument {
-    let plan = plans[index]
+    let plan = plans[index].rows
     let ahead = relative - plan.lead
     let delta = floorDivide(ahead, plan.blockRows)
     let inner = ahead - delta * plan.blockRows
     // A multiple of the slot count keeps the dividend non-negative without changing the slot.
     let lift = roundUp(max(0, -delta), toMultipleOf: plan.slots)
     let slot = (block + .constant(delta + lift)) % plan.slots
-    let rowElements = plan.stage.outputRowElements
+    let rowElements = plans[index].stage.outputRowElements
     return .view(
       buffer: rings[index], slot * (plan.blockRows * rowElements) + .constant(inner * rowElements))
   }
