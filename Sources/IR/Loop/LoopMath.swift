@@ -54,7 +54,7 @@ public enum LoopMath {
 
   /// Phi(x) of x limited to where it is 1 but for 7e-7: 1/2 + x P(x^2 - 11.25), the even and the odd powers of P each by
   /// Horner's rule, since a machine that waits for one chain of twelve multiply-adds has no room to start the next
-  /// vectors' (Ice Lake: 10 to 12 cycles a vector in a product's tile, where one chain takes 11 to 13, by LLVM's model of
+  /// vectors. (Ice Lake: 10 to 12 cycles a vector in a product's tile, where one chain takes 11 to 13, by LLVM's model of
   /// it). The limit is the float32 at which this reaches 0 and 1 but for 1.5e-11, so that x far below it comes to nothing.
   private static func geluHalves(_ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)
@@ -63,16 +63,14 @@ public enum LoopMath {
       "limited", type, .maximum(.minimum(x, .f32(limit, lanes: lanes)), .f32(-limit, lanes: lanes)))
     let t = builder.let("t", type, .fma(c, c, .f32(-11.25, lanes: lanes)))
     let square = builder.let("t2", type, t * t)
-    var even = LoopValue.f32(0x1.0f64f4p-44, lanes: lanes)
-    var odd = LoopValue.f32(-0x1.093008p-49, lanes: lanes)
-    // In turns, as they run.
-    for (inEven, inOdd) in [
-      (0x1.dfced0p-37, -0x1.c3948ep-41), (0x1.e85814p-28, -0x1.881750p-32), (0x1.f7a270p-20, -0x1.fb8490p-24),
-      (0x1.b9a8bep-12, -0x1.de52e8p-16), (0x1.310de8p-3, -0x1.adac30p-8),
-    ] {
-      even = builder.let("even", type, .fma(even, square, .f32(inEven, lanes: lanes)))
-      odd = builder.let("odd", type, .fma(odd, square, .f32(inOdd, lanes: lanes)))
-    }
+    let even = polynomial(
+      &builder, square,
+      [0x1.310de8p-3, 0x1.b9a8bep-12, 0x1.f7a270p-20, 0x1.e85814p-28, 0x1.dfced0p-37, 0x1.0f64f4p-44], lanes: lanes,
+      named: "even")
+    let odd = polynomial(
+      &builder, square,
+      [-0x1.adac30p-8, -0x1.de52e8p-16, -0x1.fb8490p-24, -0x1.881750p-32, -0x1.c3948ep-41, -0x1.093008p-49],
+      lanes: lanes, named: "odd")
     let slope = builder.let("slope", type, .fma(odd, t, even))
     return builder.let("phi", type, .fma(c, slope, .f32(0.5, lanes: lanes)))
   }
