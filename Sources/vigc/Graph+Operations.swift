@@ -1,12 +1,19 @@
 import IR
 
 extension Graph {
-  /// Floating-point operations of the graph's convolutions and matrix products, two for a multiply-add.
+  /// Floating-point operations of the graph's convolutions, matrix products and distances between nodes, two for a
+  /// multiply-add.
   var productOperations: Int { nodes.reduce(0) { $0 + productOperations(of: $1) } }
 
   /// The same of one node, what is nested in it included.
   func productOperations(of node: Node) -> Int {
     if let region = node.op.region { return region.productOperations }
+    if node.op is BuildNeighborhood,
+      case .indices(_, let candidates)? = node.results.first.flatMap({ type(of: $0).neighborhood?.form })
+    {
+      // Every node is held against every candidate, over all channels.
+      return 2 * tensorType(of: node.operands[0]).count * candidates
+    }
     guard let result = node.results.first.flatMap({ type(of: $0).tensor }) else { return 0 }
     if node.op is Conv2D {
       // Each output element is a sum over one filter: its input channels times its taps.
