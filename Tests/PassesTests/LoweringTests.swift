@@ -178,7 +178,7 @@ import Testing
     }
   }
 
-  /// Lowers a graph for caches of several sizes, so that these small images are chained, with several rows a step.
+  /// Lowers a graph for caches of several sizes, so that these small images are chained, with one row a step or more.
   private static func checkChains(_ graph: Graph, target: String, workers: Int) throws {
     var rows: Set<Int> = []
     for cache in [1024, 4096, 8192, 16384, 32768] {
@@ -233,6 +233,45 @@ import Testing
       let normalize = NormalizeInput(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
       try Self.checkChains(try normalize.run(graph), target: target, workers: workers)
     }
+  }
+
+  /// The caller's rows, which are no image of a kernel's, read again as a residual: behind a chain, and behind one
+  /// convolution.
+  @Test(arguments: targets, [1, 3]) func residualsOfTheInput(_ target: String, _ workers: Int) throws {
+    for channels in [3, 16] {
+      for isFirst in [false, true] {
+        func residual(_ depth: Int) throws -> Graph {
+          try Self.graph([2, channels, 24, 20]) { graph, x in
+            var value = x
+            for layer in 0..<depth {
+              value = try Self.convolution(
+                &graph, value, "c\(layer)", outputs: channels, kernel: [3, 3], padding: [1, 1, 1, 1])
+            }
+            return [try graph.add(Add(), isFirst ? [x, value] : [value, x])[0]]
+          }
+        }
+        try Self.checkChains(try residual(2), target: target, workers: workers)
+        #expect(try Self.error(try residual(1), target: target, workers: workers) < 2e-6)
+      }
+    }
+  }
+
+  /// A pair does not take the head of an inverted residual, which saves more.
+  @Test func longerChainsFirst() throws {
+    var graph = try Self.graph([1, 16, 40, 40]) { graph, x in
+      let project = try Self.convolution(&graph, x, "project", outputs: 16)
+      let wide = try graph.add(Relu(), [try Self.convolution(&graph, project, "a", outputs: 96)])[0]
+      let depthwise = try Self.convolution(
+        &graph, wide, "b", outputs: 96, kernel: [3, 3], padding: [1, 1, 1, 1], groups: 96)
+      return [try Self.convolution(&graph, depthwise, "c", outputs: 24)]
+    }
+    Self.fillWeights(&graph, seed: 0)
+    var small = try Target.named("avx2")
+    small.cache.l2 = 128 << 10
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: small), on: graph)
+    let chains = optimized.nodes.compactMap { $0.op as? Fuse }.filter { $0.kernel == "row_chain" }
+    #expect(chains.map { $0.body.nodes.count } == [3])
   }
 
   /// Every lowering of max-relative gives the same bits, for both directions, on shapes that divide and that do not.

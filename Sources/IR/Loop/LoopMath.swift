@@ -54,7 +54,7 @@ public enum LoopMath {
 
   /// Phi(x) of x limited to where it is 1 but for 7e-7: 1/2 + x P(x^2 - 11.25), the even and the odd powers of P each by
   /// Horner's rule, since a machine that waits for one chain of twelve multiply-adds has no room to start the next
-  /// vectors. (Ice Lake: 10 to 12 cycles a vector in a product's tile, where one chain takes 11 to 13, by LLVM's model of
+  /// vectors' (Ice Lake: 10 to 12 cycles a vector in a product's tile, where one chain takes 11 to 13, by LLVM's model of
   /// it). The limit is the float32 at which this reaches 0 and 1 but for 1.5e-11, so that x far below it comes to nothing.
   private static func geluHalves(_ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)

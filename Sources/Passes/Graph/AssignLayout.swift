@@ -41,7 +41,9 @@ public struct AssignLayout: Pass {
       if let constant = rewriter.definition(of: operand)?.op as? Constant {
         operands.append(
           fuse.readsAsImage(fuse.body.inputs[place]) ? try packed(&rewriter, constant, operand, like: node) : operand)
-      } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty {
+      } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty,
+        !fuse.readsAsImage(fuse.body.inputs[place])
+      {
         operands.append(operand)
         converts = true
       } else {

@@ -24,11 +24,12 @@ public struct ChainRows: Pass {
   public init(target: Target) { self.target = target }
 
   public func run(_ graph: Graph) throws -> Graph {
-    try GraphRewriter.rewrite(graph) { rewriter, node in
-      for pattern in Self.patterns {
+    // One pattern after the other: a pair must not take the head of a longer chain.
+    try Self.patterns.reduce(graph) { graph, pattern in
+      try GraphRewriter.rewrite(graph) { rewriter, node in
         guard let parts = chain(pattern, endingIn: node, &rewriter),
           let choice = RowChainCost(parts.map(\.fuse), target: target).choice
-        else { continue }
+        else { return nil }
         var body = FuseBody(name: "row_chain")
         for part in parts { try body.add(part.node, in: rewriter.graph) }
         let schedule = [
@@ -38,7 +39,6 @@ public struct ChainRows: Pass {
         return try rewriter.add(
           body.fuse(kernel: "row_chain", schedule: schedule), body.operands, name: rewriter.name(of: node), like: node)
       }
-      return nil
     }
   }
 
@@ -58,10 +58,11 @@ public struct ChainRows: Pass {
   }
 }
 
-/// Whether a chain pays, and how many rows a step makes.
+/// Whether a chain pays, and how many rows a step makes. For one worker: each of several reads the weights as often, for
+/// fewer rows, and the graph does not depend on how many there are.
 struct RowChainCost {
   /// Bytes of a row of each image in between, and the rows it has.
-  private var between: [(rowBytes: Int, rows: Int)] = []
+  private var imagesBetween: [(rowBytes: Int, rows: Int)] = []
   private var windows: [Window]
   /// Bytes of the weights of all stages.
   private var weightBytes: Int
@@ -75,7 +76,7 @@ struct RowChainCost {
   init(_ stages: [Fuse], target: Target) {
     self.target = target
     let shapes = stages.map(\.resultShape)
-    between = shapes.dropLast().map { shape in
+    imagesBetween = shapes.dropLast().map { shape in
       (shape[3] * roundUp(shape[1], toMultipleOf: target.lanes) * 4, shape[2])
     }
     windows = stages.map(\.rowWindow)
@@ -96,13 +97,13 @@ struct RowChainCost {
 
   /// Bytes of all rings for `rows` output rows a step.
   private func ringBytes(rows: Int) -> Int {
-    zip(RowRings(windows: windows, rowsPerStep: rows).ringRows, between).reduce(0) { $0 + $1.0 * $1.1.rowBytes }
+    zip(RowRings(windows: windows, rowsPerStep: rows).ringRows, imagesBetween).reduce(0) { $0 + $1.0 * $1.1.rowBytes }
   }
 
   /// Bytes that pass the edge of L2 when each stage makes its whole image: those too large to stay, written and read
   /// again.
   private var apartBytes: Int {
-    between.map { $0.rows * $0.rowBytes }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
+    imagesBetween.map { $0.rows * $0.rowBytes }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
   }
 
   /// Bytes of weights that pass it in a chain.
@@ -128,17 +129,24 @@ struct RowChainCost {
 }
 
 extension Fuse {
-  /// Whether a chain can hold the product: its one image is the first operand, normalised in front of a dense convolution
-  /// at most, and it reduces over all channels, or one each.
+  /// Whether a chain can hold the product: its one image is the first operand, which only a dense convolution may scale and
+  /// shift in front, and it reduces over all channels, or over one each.
   fileprivate var readsOneImage: Bool {
     guard let (node, op) = convolution, interleavedImages == nil, !body.nodes.contains(where: { $0.op is Concat })
     else { return false }
     switch ProductKind(rawValue: kernel) {
     case .pointwise: return op.groups == 1 && body.inputs.first == node.operands[0]
     case .depthwise: return body.inputs.first == node.operands[0]
-    case .convolution: return op.groups == 1
+    case .convolution: return op.groups == 1 && (readsFirstOperand)
     case nil: return false
     }
+  }
+
+  /// Whether the convolution reads the first operand, as it is or made into something else inside.
+  private var readsFirstOperand: Bool {
+    guard var value = convolution?.node.operands[0] else { return false }
+    while let producer = body.nodes.first(where: { $0.results.contains(value) }) { value = producer.operands[0] }
+    return value == body.inputs.first
   }
 
   fileprivate var resultShape: [Int] { body.outputs.first.map { body.tensorType(of: $0).shape } ?? [] }

@@ -50,8 +50,8 @@ extension Fuse {
   /// The same fuse over operands of other types (another layout), its body typed anew.
   /// - Parameters:
   ///   - appending: ops behind the result, one after the other.
-  ///   - layout: what the convolution's result is converted to, right behind it so that the epilogue sees one layout, where
-  ///     it reads an image of another. In a chain that is the first stage's.
+  ///   - layout: what the result of the convolution is converted to, for one that reads an image of another layout: right
+  ///     behind it, so that the epilogue sees one layout. In a chain that is the first stage's convolution.
   func retyped(
     _ inputs: [ValueType], appending: [any Op] = [], convertingConvolution layout: Layout? = nil
   ) throws -> Fuse {

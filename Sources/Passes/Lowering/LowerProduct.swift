@@ -45,7 +45,7 @@ extension GraphLowering {
     let images = inputs.map { image($0) }
     let composer = RowComposer(
       stages: stages, input: images, output: image(node.results[0]),
-      batch: graph.tensorType(of: node.results[0]).shape[0], rowsPerStep: rowsPerStep)
+      batch: graph.tensorType(of: node.results[0]).shape[0], rowsPerStep: rowsPerStep, workers: program.workers)
     composer.emit(into: &program, layer: ProgramBuilder.identifier(constantHint(node)))
   }
 

@@ -29,7 +29,8 @@ struct PanelPrefetch {
   ///   - width: elements of a panel that one step reads.
   ///   - panel: the panel's first element.
   ///   - count: elements of all panels.
-  /// - Returns: nil where hints do not pay: for weights that stay in the first cache, few sweeps, or odd pieces.
+  /// - Returns: nil where hints do not pay: for weights that stay in the first cache, few sweeps, or pieces whose lengths have
+  ///   no divisor in common from four steps on.
   init?(pieces: [Int], sweeps: Int, sweep: LoopIndex, width: Int, panel: LoopIndex, count: Int, target: Target) {
     let depth = pieces.reduce(0, +)
     guard !(target.spellings["prefetch"] ?? "").isEmpty, count * 4 > target.cache.l1, sweeps >= Self.fewestSweeps else {
@@ -53,7 +54,8 @@ struct PanelPrefetch {
     return moved
   }
 
-  /// Writes the hint before the piece's steps number `turn * steps` and on.
+  /// Writes the hint before the piece's steps number `turn * steps` and on. Behind the last panel there is none: hints then
+  /// ask for the last line again, which costs nothing.
   func write(_ builder: inout LoopBuilder, weights: String, turn: LoopIndex) {
     for line in 0..<lines {
       let element = first + turn * (lines * Self.lineElements) + .constant(line * Self.lineElements)

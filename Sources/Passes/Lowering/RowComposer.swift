@@ -15,7 +15,9 @@ struct RowComposer {
   let input: [RowImage]
   let output: RowImage
   let batch: Int
-  let rowsPerStep: Int
+  /// Output rows of a band, and of one block of it.
+  private let bandRows: Int
+  private let rowsPerStep: Int
   private let plans: [Plan]
 
   /// A run of the chain's output rows that one task makes.
@@ -31,12 +33,19 @@ struct RowComposer {
 
   /// - Parameters:
   ///   - input: the images the first stage reads; several only for a first stage of one row a tap and segment.
-  ///   - rowsPerStep: output rows of one block.
-  init(stages: [any RowStage], input: [RowImage], output: RowImage, batch: Int, rowsPerStep: Int) {
+  ///   - rowsPerStep: output rows of one block at most.
+  ///   - workers: how many bands there are at most.
+  init(
+    stages: [any RowStage], input: [RowImage], output: RowImage, batch: Int, rowsPerStep most: Int, workers: Int
+  ) {
     self.input = input
     self.output = output
     self.batch = batch
-    self.rowsPerStep = rowsPerStep
+    let height = stages.last?.outputHeight ?? 1
+    bandRows = ceilDivide(height, min(workers, height))
+    // As many blocks as it takes, and as even as they come.
+    rowsPerStep = ceilDivide(bandRows, ceilDivide(bandRows, most))
+    let rowsPerStep = rowsPerStep
     let rings = RowRings(windows: stages.map(\.rows), rowsPerStep: rowsPerStep)
     plans = zip(stages, rings.stages).map { Plan(stage: $0, rows: $1, scale: $1.blockRows / rowsPerStep) }
   }
@@ -50,15 +59,14 @@ struct RowComposer {
         "\(layer)_ring_\(index)", .scratch,
         count: plan.rows.slots * plan.rows.blockRows * plan.stage.outputRowElements)
     }
-    let tasks = min(program.workers, outputHeight)
-    let rows = ceilDivide(outputHeight, tasks)
+    let bands = ceilDivide(outputHeight, bandRows)
     var entry = program.entry
     entry.loop("image", 0, .constant(batch)) { builder, image in
-      if tasks == 1 {
-        emitBand(&builder, &program, rings, Band(image: image, first: 0, rows: rows, rowsPerStep: rowsPerStep))
+      if bands == 1 {
+        emitBand(&builder, &program, rings, Band(image: image, first: 0, rows: bandRows, rowsPerStep: rowsPerStep))
       } else {
-        builder.loop("band", 0, .constant(ceilDivide(outputHeight, rows)), order: .parallel) { builder, task in
-          let band = Band(image: image, first: task * rows, rows: rows, rowsPerStep: rowsPerStep)
+        builder.loop("band", 0, .constant(bands), order: .parallel) { builder, task in
+          let band = Band(image: image, first: task * bandRows, rows: bandRows, rowsPerStep: rowsPerStep)
           emitBand(&builder, &program, rings, band)
         }
       }
@@ -156,12 +164,12 @@ struct RowComposer {
       }
     }
     let row = imageRow(band, plan, block: block, relative: relative)
-    let target =
+    let destination =
       index == plans.count - 1
       ? output.view(image: band.image, row: row) : ringView(rings, stage: index, block: block, relative: relative)
     return plan.stage.call(
       rows: count, taps: taps, inputs: inputs,
-      residuals: plan.stage.residuals.map { $0.view(image: band.image, row: row) }, output: target, in: &program)
+      residuals: plan.stage.residuals.map { $0.view(image: band.image, row: row) }, output: destination, in: &program)
   }
 
   /// The view of a row in a stage's ring, the row given relative to a block of the band.
