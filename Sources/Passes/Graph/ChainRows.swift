@@ -100,10 +100,16 @@ struct RowChainCost {
     zip(RowRings(windows: windows, rowsPerStep: rows).ringRows, imagesBetween).reduce(0) { $0 + $1.0 * $1.1.rowBytes }
   }
 
+  /// Images larger than this return from memory, where weights and smaller images come from the last cache; and how much
+  /// dearer a byte is then (60 and 21, or 36 and 18 GB/s on Zen 3, by `Benchmarks/compare`).
+  private static let farImage = 8 << 20
+  private static let farPrice = 3
+
   /// Bytes that pass the edge of L2 when each stage makes its whole image: those too large to stay, written and read
   /// again.
   private var apartBytes: Int {
-    imagesBetween.map { $0.rows * $0.rowBytes }.filter { $0 > budget }.reduce(0) { $0 + 2 * $1 }
+    imagesBetween.map { $0.rows * $0.rowBytes }.filter { $0 > budget }
+      .reduce(0) { $0 + 2 * $1 * ($1 > Self.farImage ? Self.farPrice : 1) }
   }
 
   /// Bytes of weights that pass it in a chain.
