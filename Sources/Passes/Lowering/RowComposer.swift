@@ -23,12 +23,8 @@ struct RowComposer {
   /// A run of the chain's output rows that one task makes.
   private struct Band {
     var image: LoopIndex
+    /// Its first row.
     var first: LoopIndex
-    var rows: Int
-    var rowsPerStep: Int
-
-    /// Whether its last block is cut short, where the next band begins.
-    var isRagged: Bool { !rows.isMultiple(of: rowsPerStep) }
   }
 
   /// - Parameters:
@@ -63,10 +59,10 @@ struct RowComposer {
     var entry = program.entry
     entry.loop("image", 0, .constant(batch)) { builder, image in
       if bands == 1 {
-        emitBand(&builder, &program, rings, Band(image: image, first: 0, rows: bandRows, rowsPerStep: rowsPerStep))
+        emitBand(&builder, &program, rings, Band(image: image, first: 0))
       } else {
         builder.loop("band", 0, .constant(bands), order: .parallel) { builder, task in
-          let band = Band(image: image, first: task * bandRows, rows: bandRows, rowsPerStep: rowsPerStep)
+          let band = Band(image: image, first: task * bandRows)
           emitBand(&builder, &program, rings, band)
         }
       }
@@ -81,7 +77,7 @@ struct RowComposer {
         emitRow(&builder, &program, rings, band, stage: index, block: 0, relative: relative)
       }
     }
-    builder.loop("block", 0, .constant(ceilDivide(band.rows, rowsPerStep))) { builder, block in
+    builder.loop("block", 0, .constant(ceilDivide(bandRows, rowsPerStep))) { builder, block in
       for index in plans.indices {
         emitBlock(&builder, &program, rings, band, stage: index, block: block)
       }
@@ -105,7 +101,7 @@ struct RowComposer {
     let end = imageRow(band, plan, block: block, relative: rows.lead + rows.blockRows)
     let whole =
       [LoopComparison(end, .lessOrEqual, .constant(plan.stage.outputHeight))]
-      + insideBand(band, plan, block: block, relative: rows.lead + rows.blockRows - 1)
+      + insideBand(plan, block: block, relative: rows.lead + rows.blockRows - 1)
     let call = makeCall(
       &program, rings, band, stage: index, block: block, relative: rows.lead, count: rows.blockRows, taps: 0..<1)
     builder.guarded(whole) {
@@ -130,7 +126,7 @@ struct RowComposer {
       ]
       let call = makeCall(
         &program, rings, band, stage: index, block: block, relative: relative, count: 1, taps: segment.taps)
-      builder.guarded(inside + insideBand(band, plan, block: block, relative: relative)) { $0.append(call) }
+      builder.guarded(inside + insideBand(plan, block: block, relative: relative)) { $0.append(call) }
     }
   }
 
@@ -139,10 +135,10 @@ struct RowComposer {
     band.first * plan.scale + block * plan.rows.blockRows + .constant(relative)
   }
 
-  /// That a row is one which the band needs, where a cut block has others.
-  private func insideBand(_ band: Band, _ plan: Plan, block: LoopIndex, relative: Int) -> [LoopComparison] {
-    guard band.isRagged else { return [] }
-    let end = band.rows * plan.scale + plan.rows.lead
+  /// That a row is one which its band needs, where the last block, cut short, has others.
+  private func insideBand(_ plan: Plan, block: LoopIndex, relative: Int) -> [LoopComparison] {
+    guard !bandRows.isMultiple(of: rowsPerStep) else { return [] }
+    let end = bandRows * plan.scale + plan.rows.lead
     return [LoopComparison(block * plan.rows.blockRows + .constant(relative), .less, .constant(end))]
   }
 
