@@ -1,7 +1,8 @@
 import IR
 
 /// What each lowering of a choice of nearest neighbours costs: floats read from beyond the first cache or written there, a
-/// pixel. Products and selection are the same work in both, so they are left out.
+/// pixel, those from beyond the second one counted `farFactor` times. Products and selection are the same work in both, so
+/// they are left out.
 struct IndicesCost {
   var pixels: Int
   var candidates: Int
@@ -9,7 +10,7 @@ struct IndicesCost {
 
   /// Floats of the first cache that a block of pixels' features may take; half of 32 KiB, what every target has.
   private static let nearby = 4096
-  /// Floats of the second cache that distances may take; half of 512 KiB, the least a target has.
+  /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, the least a target has.
   private static let second = 65536
   /// A float from behind the second cache, in floats of it. Assumed, not measured.
   private static let farFactor = 4.0
@@ -19,22 +20,26 @@ struct IndicesCost {
   /// Both lowerings: they always apply.
   var lowerings: [LoweringCandidate] {
     let rows = NearestKernel.blockPixels(pixels: pixels, candidates: candidates)
-    let panels = Double(ceilDivide(candidates, Self.panel))
-    // Each panel of candidates meets the features of all pixels of a block, which stay in the first cache if they are few.
-    func features(_ count: Int) -> Double { count * channels <= Self.nearby ? 0 : Double(channels) * panels }
-    let distances = 2 * Double(candidates)
-    let streamed = Double(candidates * channels) / Double(rows) + features(rows) + distances
-    let isFar = pixels * candidates > Self.second
-    let full =
-      Double(candidates * channels) / Double(pixels) + features(pixels) + distances * (isFar ? Self.farFactor : 1)
     return [
       LoweringCandidate(
-        NearestLowering.streamed.rawValue, cost: streamed,
-        reason: "candidates read once for \(rows) pixels, whose \(rows) x \(candidates) distances stay near"),
+        NearestLowering.streamed.rawValue, cost: cost(block: rows, distances: rows * candidates),
+        reason: "candidates read once for \(rows) pixels, whose \(rows) x \(candidates) distances "
+          + (rows * candidates > Self.second ? "are selected from next" : "stay near")),
       LoweringCandidate(
-        NearestLowering.fullMatrix.rawValue, cost: full,
+        NearestLowering.fullMatrix.rawValue, cost: cost(block: pixels, distances: pixels * candidates),
         reason: "candidates read once, \(pixels) x \(candidates) distances written and read back"
-          + (isFar ? " from behind the second cache" : "")),
+          + (pixels * candidates > Self.second ? " from behind the second cache" : "")),
     ]
+  }
+
+  /// Of a pixel, where `block` of them meet all candidates at once and leave so many distances before they are chosen from.
+  private func cost(block: Int, distances: Int) -> Double {
+    func price(_ floats: Int) -> Double { floats > Self.second ? Self.farFactor : 1 }
+    // Each panel of candidates meets the features of all pixels of a block, which stay in the first cache if they are few.
+    let features = block * channels
+    let featureReads = features <= Self.nearby ? 0 : Double(channels * ceilDivide(candidates, Self.panel))
+    let candidateReads = Double(candidates * channels) / Double(block)
+    return candidateReads * price(candidates * channels) + featureReads * price(features)
+      + 2 * Double(candidates) * price(distances)
   }
 }
