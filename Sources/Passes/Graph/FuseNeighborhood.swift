@@ -71,7 +71,8 @@ public struct FuseNeighborhood: Pass {
         build.construction.gate(height: type.height, width: type.width) != nil
       else { return nil }
       kernel = "gated_max_relative"
-      candidates = GatedOffsetsCost(offsets: offsets, height: type.height, width: type.width).candidates
+      candidates =
+        GatedOffsetsCost(offsets: offsets, height: type.height, width: type.width, showsGates: links != nil).candidates
     case .indices, .incidence:
       return nil
     }

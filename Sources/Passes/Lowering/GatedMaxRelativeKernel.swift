@@ -3,9 +3,10 @@ import IR
 /// Max-relative aggregation over fixed offsets that a distance admits pixel by pixel (DAGC), with no rolled copy ever in
 /// memory.
 ///
-/// Three functions a layer: the sampled distances of a row, the limit they set for the whole image, and a row of
-/// output; a fourth measures a row's distances where they are shared. Distances are sums over channel vectors, four at a time, then over lanes, in an order that does not depend
-/// on the pixel; gates hang on their last bits, so the limit's sums are compensated.
+/// Three functions a layer: the sampled distances of a row, the limit they set for the whole image, and the output, of a
+/// row or of a residue class; a fourth measures a row's distances where they are shared. Distances are sums over channel
+/// vectors, two at a time, then over lanes, in an order that does not depend on the pixel; gates hang on their last bits, so the limit's
+/// sums are compensated.
 struct GatedMaxRelativeKernel {
   enum Lowering: String, CaseIterable {
     /// Every pixel measures every neighbour: its distance and the difference to it come from the same loads.
@@ -13,6 +14,9 @@ struct GatedMaxRelativeKernel {
     /// A roll and its opposite share their distances, d(i, i + r) = d(i + r, i): one image of distances for both, bit for
     /// bit what `direct` measures, since both sum the channels in the same order.
     case symmetric
+    /// The rolls join all pixels of a residue class of an axis with each other: a class is copied together, and each of its
+    /// pairs measured once for both (`ResidueClasses`). Nobody sees the gates.
+    case classPairs = "class_pairs"
   }
 
   var height: Int
@@ -25,16 +29,15 @@ struct GatedMaxRelativeKernel {
   var selfMinusNeighbor: Bool
   var start: Double?
   var lanes: Int
-  var lowering: Lowering
   /// Elements from the gates of one offset to those of the next, where somebody wants to see them as 0 and 1.
   var gateStep: Int?
 
-  private var type: LoopType { LoopType(.f32, lanes: lanes) }
-  private var vectors: Int { pixelStride / lanes }
-  private var rowStep: Int { width * pixelStride }
-  private var pixels: Int { height * width }
-  private var shape: String { "\(height)x\(width)_c\(pixelStride)" }
-  private var limitParameter: LoopParameter { .input("limit", count: 1) }
+  var type: LoopType { LoopType(.f32, lanes: lanes) }
+  var vectors: Int { pixelStride / lanes }
+  var rowStep: Int { width * pixelStride }
+  var pixels: Int { height * width }
+  var shape: String { "\(height)x\(width)_c\(pixelStride)" }
+  var limitParameter: LoopParameter { .input("limit", count: 1) }
 
   private var row: LoopParameter { LoopParameter("y", .index(0...(height - 1))) }
 
@@ -119,8 +122,7 @@ struct GatedMaxRelativeKernel {
 
   /// Arguments: the image, the limit, all distances if they are shared, a row of output, this row among the gates if
   /// they are wanted, y.
-  func rowFunction(in program: inout ProgramBuilder) -> String {
-    let isShared = lowering == .symmetric
+  func rowFunction(isShared: Bool, in program: inout ProgramBuilder) -> String {
     let rolls = SharedDistances(offsets, height: height, width: width).rolls
     var parameters: [LoopParameter] = [.input("input", count: height * rowStep), limitParameter]
     if isShared { parameters.append(.input("distances", count: sharedImages * pixels)) }
@@ -194,24 +196,30 @@ struct GatedMaxRelativeKernel {
 
   /// The sum over channels of |x_i - x_j|.
   private func distance(_ builder: inout LoopBuilder, _ own: LoopIndex, _ other: LoopIndex) -> LoopValue {
-    let width = min(4, vectors)
-    let sums = (0..<width).map { builder.register("sum_\($0)", type, .f32(0, lanes: lanes)) }
+    distances(&builder, "input", own, [other])[0]
+  }
+
+  /// The sums over channels of |x_i - x_j| for several j, which hide each other's latency.
+  func distances(
+    _ builder: inout LoopBuilder, _ features: String, _ own: LoopIndex, _ others: [LoopIndex]
+  ) -> [LoopValue] {
+    let width = min(2, vectors)
+    let sums = others.map { _ in (0..<width).map { _ in builder.register("sum", type, .f32(0, lanes: lanes)) } }
     func add(_ builder: inout LoopBuilder, _ place: Int, _ vector: LoopIndex) {
-      let apart = LoopValue.unary(.absolute, load(own, vector) - load(other, vector))
-      builder.assign(sums[place], .variable(sums[place]) + apart)
+      let here = builder.let("here", type, .load(features, own + vector * lanes, type))
+      for (sums, other) in zip(sums, others) {
+        let apart = LoopValue.unary(.absolute, here - .load(features, other + vector * lanes, type))
+        builder.assign(sums[place], .variable(sums[place]) + apart)
+      }
     }
     builder.loop("group", 0, .constant(vectors / width)) { builder, group in
       for place in 0..<width { add(&builder, place, group * width + .constant(place)) }
     }
     for rest in 0..<(vectors % width) { add(&builder, rest, .constant(vectors / width * width + rest)) }
-    var terms = sums.map { LoopValue.variable($0) }
-    while terms.count > 1 {
-      terms = stride(from: 0, to: terms.count, by: 2).map { first in
-        first + 1 < terms.count ? terms[first] + terms[first + 1] : terms[first]
-      }
+    return sums.map { sums in
+      let sum = sums.dropFirst().reduce(LoopValue.variable(sums[0])) { $0 + .variable($1) }
+      return builder.let("distance", .f32, lanes == 1 ? sum : .reduce(.add, sum))
     }
-    let sum = lanes == 1 ? terms[0] : .reduce(.add, terms[0])
-    return builder.let("distance", .f32, sum)
   }
 
   private func pixel(_ y: LoopIndex, _ x: LoopIndex) -> LoopIndex { y * rowStep + x * pixelStride }
@@ -278,10 +286,9 @@ struct SharedDistances {
   private(set) var rolls: [Roll] = []
 
   init(_ offsets: [Offset], height: Int, width: Int) {
-    func wrapped(_ value: Int, _ length: Int) -> Int { value - floorDivide(value, length) * length }
     for (place, offset) in offsets.enumerated() {
-      let own = Offset(dy: wrapped(offset.dy, height), dx: wrapped(offset.dx, width))
-      let opposite = Offset(dy: wrapped(-offset.dy, height), dx: wrapped(-offset.dx, width))
+      let own = offset.wrapped(height: height, width: width)
+      let opposite = Offset(dy: -offset.dy, dx: -offset.dx).wrapped(height: height, width: width)
       if let image = measured.firstIndex(of: own) {
         rolls.append(Roll(offset: own, place: place, image: image, isOpposite: false))
       } else if let image = measured.firstIndex(of: opposite) {

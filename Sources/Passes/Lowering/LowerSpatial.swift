@@ -47,66 +47,6 @@ extension GraphLowering {
     program.entry = entry
   }
 
-  /// Max-relative over offsets that a distance admits: sampled distances, the limit they set, the output; tasks are rows.
-  mutating func lowerGatedMaxRelative(_ fuse: Fuse, _ node: Node) throws {
-    let shape = graph.tensorType(of: node.operands[0]).shape
-    var aggregate: Aggregate?
-    var offsets: [Offset] = []
-    var gate: OffsetGate?
-    for inner in fuse.body.nodes {
-      if let op = inner.op as? Aggregate { aggregate = op }
-      if let op = inner.op as? BuildNeighborhood { gate = op.construction.gate(height: shape[2], width: shape[3]) }
-      if let type = fuse.body.type(of: inner.results[0]).neighborhood, case .gatedOffsets(let list) = type.form {
-        offsets = list
-      }
-    }
-    guard let aggregate, case .nearInL1(let sample) = gate else {
-      throw Diagnostic("a gated_max_relative fuse holds an aggregation over gates that its kernel knows")
-    }
-    let lowering = try fuse.lowering(or: GatedMaxRelativeKernel.Lowering.direct)
-    let pixels = shape[2] * shape[3]
-    let stride = roundUp(shape[1], toMultipleOf: lanes)
-    let kernel = GatedMaxRelativeKernel(
-      height: shape[2], width: shape[3], pixelStride: stride, offsets: offsets, sample: sample,
-      selfMinusNeighbor: aggregate.direction == .selfMinusNeighbor, start: aggregate.start, lanes: lanes,
-      lowering: lowering, gateStep: node.results.count > 1 && !offsets.isEmpty ? shape[0] * pixels : nil)
-    let row = kernel.rowFunction(in: &program)
-    let input = image(node.operands[0])
-    let output = image(node.results[0])
-    let gates = kernel.gateStep == nil ? nil : buffer(for: node.results[1])
-    let sampled = program.buffer("gate_distances", .arena, count: pixels)
-    let limit = program.buffer("gate_limit", .arena, count: 1)
-    let sampling = kernel.sampleFunction(in: &program)
-    let limiting = kernel.limitFunction(in: &program)
-    var shared: (buffer: String, function: String)?
-    if lowering == .symmetric {
-      shared = (
-        program.buffer("shared_distances", .arena, count: kernel.sharedImages * pixels),
-        kernel.distancesFunction(in: &program)
-      )
-    }
-    let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
-    var entry = program.entry
-    entry.loop("image", 0, .constant(shape[0])) { builder, image in
-      let source = LoopArgument.view(buffer: input.buffer, image * input.imageElements)
-      builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
-        builder.call(sampling, [source, .view(buffer: sampled, y * shape[3]), .index(y)])
-        if let shared {
-          builder.call(shared.function, [source, .view(buffer: shared.buffer, y * shape[3]), .index(y)])
-        }
-      }
-      builder.call(limiting, [.view(buffer: sampled, 0), .view(buffer: limit, 0)])
-      builder.loop("y", 0, .constant(shape[2]), order: order) { builder, y in
-        var arguments = [source, .view(buffer: limit, 0)]
-        if let shared { arguments.append(.view(buffer: shared.buffer, 0)) }
-        arguments.append(.view(buffer: output.buffer, image * output.imageElements + y * output.rowStep))
-        if let gates { arguments.append(.view(buffer: gates, image * pixels + y * shape[3])) }
-        builder.call(row, arguments + [.index(y)])
-      }
-    }
-    program.entry = entry
-  }
-
   /// Means over windows; tasks are output rows.
   mutating func lowerAveragePool(_ fuse: Fuse, _ node: Node) throws {
     guard let pool = fuse.body.nodes.first?.op as? AveragePool else {
