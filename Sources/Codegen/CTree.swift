@@ -73,7 +73,7 @@ struct CParameter: Hashable, Sendable {
 }
 
 struct CFunction: Hashable, Sendable {
-  /// `static`, `static inline`, or nothing.
+  /// `static`, a macro that begins with it, or nothing.
   var linkage: String
   var result: CType
   var name: String

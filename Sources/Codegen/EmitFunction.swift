@@ -4,10 +4,10 @@ import IR
 // register arrays whose every index is then a constant become variables of their own.
 
 extension FunctionEmitter {
-  /// A kernel as a static function. `aliased` parameters may overlap another and get no `restrict`.
+  /// A kernel, or an inner function that kernels call. `aliased` parameters may overlap another and get no `restrict`.
   static func function(
     _ function: LoopFunction, of program: LoopProgram, target: Target, functionNames: [String: String],
-    aliased: Set<Int>
+    aliased: Set<Int>, isInner: Bool
   ) throws -> CFunction {
     var emitter = FunctionEmitter(program, target: target, functionNames: functionNames)
     var parameters: [CParameter] = []
@@ -27,7 +27,8 @@ extension FunctionEmitter {
     }
     let body = try emitter.block { try $0.emit(function.body) }
     return CFunction(
-      linkage: "static", result: .void, name: functionNames[function.name] ?? function.name, parameters: parameters,
+      linkage: isInner ? "static" : "VIGC_KERNEL", result: .void,
+      name: functionNames[function.name] ?? function.name, parameters: parameters,
       body: readingAll(parameters, in: body))
   }
 

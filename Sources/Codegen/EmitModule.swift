@@ -62,11 +62,12 @@ struct ModuleEmitter {
   private func source() throws -> (text: String, layers: [String]) {
     let functionNames = self.functionNames
     let aliasing = Aliasing(program, plan)
-    var kernels: [CDeclaration] = []
+    var kernels: [CDeclaration] = program.functions.isEmpty ? [] : [text(LibraryText.kernels), .blank]
+    let inner = Set(program.functions.flatMap { callees($0.body) })
     for function in try calleesFirst() {
       let emitted = try FunctionEmitter.function(
         function, of: program, target: target, functionNames: functionNames,
-        aliased: aliasing.parameters[function.name] ?? [])
+        aliased: aliasing.parameters[function.name] ?? [], isInner: inner.contains(function.name))
       kernels += [.function(emitted), .blank]
     }
     let entry = EntryEmitter(

@@ -172,7 +172,7 @@ import Testing
 
   @Test func aliasedParametersAreNotRestrict() throws {
     let text = try library(LibraryTests.sample(), .scalar).text(of: "sample.c") ?? ""
-    #expect(text.contains("static void plus(const float *a, float *b)"))
+    #expect(text.contains("VIGC_KERNEL void plus(const float *a, float *b)"))
   }
 
   @Test func profileBenchAndChecks() async throws {

@@ -51,7 +51,14 @@ VIGC_INLINE __m256 gelu_f32x8(__m256 x)
   return gelu;
 }
 
-static void convolution_8x1_3x3s2_w16_k3_n8_relu_h12(
+/* A kernel is a function of its own: inlined into its one caller, its loops compete with the caller's for registers. */
+#if defined(__GNUC__)
+#define VIGC_KERNEL static __attribute__((noinline))
+#else
+#define VIGC_KERNEL static
+#endif
+
+VIGC_KERNEL void convolution_8x1_3x3s2_w16_k3_n8_relu_h12(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -683,7 +690,7 @@ static void convolution_8x1_3x3s2_w16_k3_n8_relu_h12(
   }
 }
 
-static void convolution_8x1_3x3s2_w8_k8_n8_relu_h6(
+VIGC_KERNEL void convolution_8x1_3x3s2_w8_k8_n8_relu_h6(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -769,7 +776,7 @@ static void convolution_8x1_3x3s2_w8_k8_n8_relu_h6(
   }
 }
 
-static void pointwise_12x1_p48_k8_n8_relu(
+VIGC_KERNEL void pointwise_12x1_p48_k8_n8_relu(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -828,7 +835,7 @@ static void pointwise_12x1_p48_k8_n8_relu(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu_rows1to3(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu_rows1to3(
     const float *restrict row_1, const float *restrict row_2, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -928,7 +935,7 @@ static void depthwise_3x3s1_w8_c16_relu_rows1to3(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu(
     const float *restrict row_0, const float *restrict row_1, const float *restrict row_2,
     const float *restrict weights, const float *restrict bias, float *restrict output)
 {
@@ -1066,7 +1073,7 @@ static void depthwise_3x3s1_w8_c16_relu(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu_rows0to2(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu_rows0to2(
     const float *restrict row_0, const float *restrict row_1, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -1166,7 +1173,7 @@ static void depthwise_3x3s1_w8_c16_relu_rows0to2(
   }
 }
 
-static void pointwise_12x1_p48_k16_n8_add(
+VIGC_KERNEL void pointwise_12x1_p48_k16_n8_add(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     const float *restrict residual_0, float *restrict output)
 {
@@ -1237,7 +1244,7 @@ static void pointwise_12x1_p48_k16_n8_add(
   }
 }
 
-static void pointwise_12x1_p48_k8_n8(
+VIGC_KERNEL void pointwise_12x1_p48_k8_n8(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -1296,7 +1303,7 @@ static void pointwise_12x1_p48_k8_n8(
   }
 }
 
-static void max_relative_class_reduced_6x8_v1(
+VIGC_KERNEL void max_relative_class_reduced_6x8_v1(
     const float *restrict input, float *restrict output, float *restrict scratch)
 {
   for (ptrdiff_t residue = 0; residue < 2; residue++) {
@@ -1327,7 +1334,7 @@ static void max_relative_class_reduced_6x8_v1(
   }
 }
 
-static void pointwise_12x1_p48_k8_k8_n8_gelu(
+VIGC_KERNEL void pointwise_12x1_p48_k8_k8_n8_gelu(
     const float *restrict input_0, const float *restrict input_1, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -1413,7 +1420,7 @@ static void pointwise_12x1_p48_k8_k8_n8_gelu(
   }
 }
 
-static void pointwise_12x1_p48_k16_n8_add_2(
+VIGC_KERNEL void pointwise_12x1_p48_k16_n8_add_2(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     const float *restrict residual_0, float *restrict output)
 {
@@ -1484,7 +1491,7 @@ static void pointwise_12x1_p48_k16_n8_add_2(
   }
 }
 
-static void global_pool_p48_c8(const float *restrict input, float *restrict output)
+VIGC_KERNEL void global_pool_p48_c8(const float *restrict input, float *restrict output)
 {
   __m256 sum = _mm256_setzero_ps();
   for (ptrdiff_t pixel = 0; pixel < 48; pixel++) {
@@ -1494,7 +1501,7 @@ static void global_pool_p48_c8(const float *restrict input, float *restrict outp
   _mm256_storeu_ps(output, _mm256_mul_ps(sum, _mm256_set1_ps(0x1.555556p-6f)));
 }
 
-static void pointwise_1x1_p1_k8_n8_gelu(
+VIGC_KERNEL void pointwise_1x1_p1_k8_n8_gelu(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -1507,7 +1514,7 @@ static void pointwise_1x1_p1_k8_n8_gelu(
   _mm256_storeu_ps(output, gelu_f32x8(acc_0_0));
 }
 
-static void pointwise_1x1_p1_k16_n5(
+VIGC_KERNEL void pointwise_1x1_p1_k16_n5(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {

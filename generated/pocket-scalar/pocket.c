@@ -58,7 +58,14 @@ VIGC_INLINE float gelu_f32(float x)
   return gelu;
 }
 
-static void convolution_6x2_3x3s2_w16_k3_n2_relu_h12(
+/* A kernel is a function of its own: inlined into its one caller, its loops compete with the caller's for registers. */
+#if defined(__GNUC__)
+#define VIGC_KERNEL static __attribute__((noinline))
+#else
+#define VIGC_KERNEL static
+#endif
+
+VIGC_KERNEL void convolution_6x2_3x3s2_w16_k3_n2_relu_h12(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -758,7 +765,7 @@ static void convolution_6x2_3x3s2_w16_k3_n2_relu_h12(
   }
 }
 
-static void convolution_4x2_3x3s2_w8_k8_n2_relu_h6(
+VIGC_KERNEL void convolution_4x2_3x3s2_w8_k8_n2_relu_h6(
     const float *restrict input, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -869,7 +876,7 @@ static void convolution_4x2_3x3s2_w8_k8_n2_relu_h6(
   }
 }
 
-static void pointwise_6x2_p48_k8_n4_relu(
+VIGC_KERNEL void pointwise_6x2_p48_k8_n4_relu(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -925,7 +932,7 @@ static void pointwise_6x2_p48_k8_n4_relu(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu_rows1to3(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu_rows1to3(
     const float *restrict row_1, const float *restrict row_2, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -1025,7 +1032,7 @@ static void depthwise_3x3s1_w8_c16_relu_rows1to3(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu(
     const float *restrict row_0, const float *restrict row_1, const float *restrict row_2,
     const float *restrict weights, const float *restrict bias, float *restrict output)
 {
@@ -1163,7 +1170,7 @@ static void depthwise_3x3s1_w8_c16_relu(
   }
 }
 
-static void depthwise_3x3s1_w8_c16_relu_rows0to2(
+VIGC_KERNEL void depthwise_3x3s1_w8_c16_relu_rows0to2(
     const float *restrict row_0, const float *restrict row_1, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -1263,7 +1270,7 @@ static void depthwise_3x3s1_w8_c16_relu_rows0to2(
   }
 }
 
-static void pointwise_6x2_p48_k16_n2_add(
+VIGC_KERNEL void pointwise_6x2_p48_k16_n2_add(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     const float *restrict residual_0, float *restrict output)
 {
@@ -1329,7 +1336,7 @@ static void pointwise_6x2_p48_k16_n2_add(
   }
 }
 
-static void pointwise_6x2_p48_k8_n2(
+VIGC_KERNEL void pointwise_6x2_p48_k8_n2(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -1383,7 +1390,7 @@ static void pointwise_6x2_p48_k8_n2(
   }
 }
 
-static void max_relative_class_reduced_6x8_v2(
+VIGC_KERNEL void max_relative_class_reduced_6x8_v2(
     const float *restrict input, float *restrict output, float *restrict scratch)
 {
   for (ptrdiff_t residue = 0; residue < 2; residue++) {
@@ -1417,7 +1424,7 @@ static void max_relative_class_reduced_6x8_v2(
   }
 }
 
-static void pointwise_6x2_p48_k8_k8_n4_gelu(
+VIGC_KERNEL void pointwise_6x2_p48_k8_k8_n4_gelu(
     const float *restrict input_0, const float *restrict input_1, const float *restrict weights,
     const float *restrict bias, float *restrict output)
 {
@@ -1495,7 +1502,7 @@ static void pointwise_6x2_p48_k8_k8_n4_gelu(
   }
 }
 
-static void pointwise_6x2_p48_k16_n2_add_2(
+VIGC_KERNEL void pointwise_6x2_p48_k16_n2_add_2(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     const float *restrict residual_0, float *restrict output)
 {
@@ -1561,7 +1568,7 @@ static void pointwise_6x2_p48_k16_n2_add_2(
   }
 }
 
-static void global_pool_p48_c8(const float *restrict input, float *restrict output)
+VIGC_KERNEL void global_pool_p48_c8(const float *restrict input, float *restrict output)
 {
   for (ptrdiff_t vector = 0; vector < 8; vector++) {
     float sum = 0.0f;
@@ -1573,7 +1580,7 @@ static void global_pool_p48_c8(const float *restrict input, float *restrict outp
   }
 }
 
-static void pointwise_1x4_p1_k8_n4_gelu(
+VIGC_KERNEL void pointwise_1x4_p1_k8_n4_gelu(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -1598,7 +1605,7 @@ static void pointwise_1x4_p1_k8_n4_gelu(
   output[3] = gelu_f32(acc_0_3);
 }
 
-static void pointwise_1x2_p1_k16_n2(
+VIGC_KERNEL void pointwise_1x2_p1_k16_n2(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
@@ -1615,7 +1622,7 @@ static void pointwise_1x2_p1_k16_n2(
   output[1] = acc_0_1;
 }
 
-static void pointwise_1x1_p1_k16_n1(
+VIGC_KERNEL void pointwise_1x1_p1_k16_n1(
     const float *restrict input_0, const float *restrict weights, const float *restrict bias,
     float *restrict output)
 {
