@@ -162,7 +162,9 @@ import Testing
     #expect(cheapest(3136, 3136, 48) == "streamed_top_k")
     // 1024 x 1024: distances of all pixels would take 67 MB, and the arena would grow with the square of the pixels.
     for side in [32, 48, 64, 128] { #expect(cheapest(side * side, side * side, 192) == "streamed_top_k") }
-    #expect(cheapest(196, 196, 192) == "full_matrix")
+    #expect(cheapest(196, 196, 192) == "streamed_top_k")
+    // Blocks of 32 pixels would read two million floats twice.
+    #expect(cheapest(64, 4096, 512) == "full_matrix")
   }
 
   // MARK: Products, sums and pools around them

@@ -1,8 +1,8 @@
 import IR
 
 /// What each lowering of a choice of nearest neighbours costs: floats read from beyond the first cache or written there, a
-/// pixel, those from beyond the second one counted `farFactor` times. Products and selection are the same work in both, so
-/// they are left out.
+/// pixel, those from beyond the second one, or from that of another worker, counted `farFactor` times. Products and
+/// selection are the same work in both, so they are left out.
 struct IndicesCost {
   var pixels: Int
   var candidates: Int
@@ -26,20 +26,20 @@ struct IndicesCost {
         reason: "candidates read once for \(rows) pixels, whose \(rows) x \(candidates) distances "
           + (rows * candidates > Self.second ? "are selected from next" : "stay near")),
       LoweringCandidate(
-        NearestLowering.fullMatrix.rawValue, cost: cost(block: pixels, distances: pixels * candidates),
-        reason: "candidates read once, \(pixels) x \(candidates) distances written and read back"
-          + (pixels * candidates > Self.second ? " from behind the second cache" : "")),
+        NearestLowering.fullMatrix.rawValue, cost: cost(block: pixels, distances: nil),
+        reason: "candidates read once, \(pixels) x \(candidates) distances written by candidates and read by pixels"),
     ]
   }
 
-  /// Of a pixel, where `block` of them meet all candidates at once and leave so many distances before they are chosen from.
-  private func cost(block: Int, distances: Int) -> Double {
+  /// Of a pixel, where `block` of them meet all candidates at once and leave so many distances before they are chosen from;
+  /// nil where these lie in the caches of all workers.
+  private func cost(block: Int, distances: Int?) -> Double {
     func price(_ floats: Int) -> Double { floats > Self.second ? Self.farFactor : 1 }
     // Each panel of candidates meets the features of all pixels of a block, which stay in the first cache if they are few.
     let features = block * channels
     let featureReads = features <= Self.nearby ? 0 : Double(channels * ceilDivide(candidates, Self.panel))
     let candidateReads = Double(candidates * channels) / Double(block)
     return candidateReads * price(candidates * channels) + featureReads * price(features)
-      + 2 * Double(candidates) * price(distances)
+      + 2 * Double(candidates) * (distances.map(price) ?? Self.farFactor)
   }
 }
