@@ -117,6 +117,19 @@ import Testing
     }
   }
 
+  /// Pixels a KiB apart: tiles of whole lines.
+  @Test(arguments: targets, [1, 2]) func depthwiseConvolutionsOfManyChannels(_ target: String, _ workers: Int) throws {
+    for (kernel, strides, padding) in [([3, 3], [1, 1], [1, 1, 1, 1]), ([3, 5], [2, 1], [1, 2, 0, 2])] {
+      let graph = try Self.graph([1, 5, 5, 11]) { graph, x in
+        let first = try Self.convolution(&graph, x, "a", outputs: 256)
+        let second = try Self.convolution(
+          &graph, first, "b", outputs: 256, kernel: kernel, strides: strides, padding: padding, groups: 256)
+        return [try graph.add(Sigmoid(), [second])[0]]
+      }
+      #expect(try Self.error(graph, target: target, workers: workers) < 2e-6)
+    }
+  }
+
   /// Sums over a whole image, whose rounding would show.
   @Test(arguments: ["scalar", "avx2"]) func normsOfManyElements(_ target: String) throws {
     let graph = try Self.graph([1, 4, 128, 128]) { graph, x in

@@ -2,6 +2,9 @@ import IR
 
 /// One output row of a depthwise convolution: vectors along channels, a tile of columns in registers, each input
 /// vector loaded once a kernel row and used by every tap that reaches it.
+///
+/// Pixels that are a multiple of a KiB apart share few sets of the first cache, which cannot keep the lines of a tile until
+/// their other vectors are wanted: there a tile has all vectors of a line.
 struct DepthwiseKernel {
   var channels: Int
   var inputWidth: Int
@@ -35,11 +38,14 @@ struct DepthwiseKernel {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }
   }
 
+  /// Channel vectors of a tile: those of a line of 64 bytes, or one.
+  private var tileVectors: Int { channels % 256 == 0 && lanes > 1 ? max(1, 16 / lanes) : 1 }
+
   /// Columns in registers at once: as many as leave room for one kernel row's inputs and a weight.
   private func tilePixels(registers: Int) -> Int {
-    // pixels accumulators + (pixels - 1) * stride + extent inputs + 1 weight
+    // pixels accumulators a vector + (pixels - 1) * stride + extent inputs + 1 weight
     let room = registers - 1 - columns.extent + columns.stride
-    return max(1, min(outputWidth, min(8, room / (1 + columns.stride))))
+    return max(1, min(outputWidth, min(8, room / (tileVectors + columns.stride))))
   }
 
   /// Adds the function for output rows whose kernel rows `taps` lie inside the input. Arguments: one input row a tap,
@@ -64,63 +70,75 @@ struct DepthwiseKernel {
       let vectors = paddedChannels / lanes
       let careful = channels % lanes != 0 && !epilogue.keepsZero
       let plain = careful ? vectors - 1 : vectors
-      builder.loop("vector", 0, .constant(plain)) { builder, vector in
-        writeVector(&builder, tiles, taps: taps, vector: vector, live: nil)
+      builder.loop("vector", 0, .constant(plain), step: tileVectors) { builder, vector in
+        writeVectors(&builder, tiles, taps: taps, vectors: (0..<tileVectors).map { vector + .constant($0) }, live: nil)
       }
       if careful {
-        writeVector(&builder, tiles, taps: taps, vector: .constant(plain), live: channels - plain * lanes)
+        writeVectors(&builder, tiles, taps: taps, vectors: [.constant(plain)], live: channels - plain * lanes)
       }
     }
   }
 
-  private func writeVector(
-    _ builder: inout LoopBuilder, _ tiles: ColumnTiles, taps: Range<Int>, vector: LoopIndex, live: Int?
+  private func writeVectors(
+    _ builder: inout LoopBuilder, _ tiles: ColumnTiles, taps: Range<Int>, vectors: [LoopIndex], live: Int?
   ) {
     for shape in tiles.groups {
       builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
         let column = tile * shape.pixels + .constant(shape.first)
-        writeTile(&builder, shape, taps: taps, vector: vector, column: column, live: live)
+        writeTile(&builder, shape, taps: taps, vectors: vectors, column: column, live: live)
       }
     }
   }
 
   private func writeTile(
-    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, taps: Range<Int>, vector: LoopIndex,
+    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, taps: Range<Int>, vectors: [LoopIndex],
     column: LoopIndex, live: Int?
   ) {
     let type = LoopType(.f32, lanes: lanes)
-    let channel = vector * lanes
-    let accumulators = (0..<shape.pixels).map { pixel in
-      builder.register("acc_\(pixel)", type, .load("bias", channel, type))
+    let accumulators = vectors.map { vector in
+      (0..<shape.pixels).map { builder.register("acc_\($0)", type, .load("bias", vector * lanes, type)) }
     }
-    let first = column * columns.stride + .constant(-columns.padding)
     for row in taps {
-      // Input columns by their distance from the tile's first: each is loaded once and stays in a register.
-      var loaded: [Int: LoopValue] = [:]
-      for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
-        let weightIndex =
-          vector * (rows.kernel * columns.kernel * lanes) + .constant((row * columns.kernel + tap) * lanes)
-        let weight = builder.let("w", type, .load("weights", weightIndex, type))
-        for pixel in shape.reach[tap] {
-          let distance = pixel * columns.stride + tap * columns.dilation
-          let value: LoopValue
-          if let known = loaded[distance] {
-            value = known
-          } else {
-            let index = (first + .constant(distance)) * paddedChannels + channel
-            value = builder.let("x", type, .load("row_\(row)", index, type))
-            loaded[distance] = value
-          }
-          builder.assign(accumulators[pixel], .fma(value, weight, .variable(accumulators[pixel])))
-        }
+      for (vector, accumulators) in zip(vectors, accumulators) {
+        accumulate(&builder, shape, row: row, vector: vector, column: column, accumulators)
       }
     }
-    for pixel in 0..<shape.pixels {
-      let offset = column * paddedChannels + .constant(pixel * paddedChannels) + channel
-      let value = epilogue.apply(
-        &builder, .variable(accumulators[pixel]), tensorIndex: offset, channelIndex: channel, lanes: lanes,
-        live: live, masked: false)
-      builder.store("output", offset, value)
+    for (vector, accumulators) in zip(vectors, accumulators) {
+      for (pixel, accumulator) in accumulators.enumerated() {
+        let offset = column * paddedChannels + .constant(pixel * paddedChannels) + vector * lanes
+        let value = epilogue.apply(
+          &builder, .variable(accumulator), tensorIndex: offset, channelIndex: vector * lanes, lanes: lanes,
+          live: live, masked: false)
+        builder.store("output", offset, value)
+      }
+    }
+  }
+
+  /// The taps of one kernel row.
+  private func accumulate(
+    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, row: Int, vector: LoopIndex, column: LoopIndex,
+    _ accumulators: [String]
+  ) {
+    let type = LoopType(.f32, lanes: lanes)
+    let first = column * columns.stride + .constant(-columns.padding)
+    // Input columns by their distance from the tile's first: each is loaded once and stays in a register.
+    var loaded: [Int: LoopValue] = [:]
+    for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
+      let weightIndex =
+        vector * (rows.kernel * columns.kernel * lanes) + .constant((row * columns.kernel + tap) * lanes)
+      let weight = builder.let("w", type, .load("weights", weightIndex, type))
+      for pixel in shape.reach[tap] {
+        let distance = pixel * columns.stride + tap * columns.dilation
+        let value: LoopValue
+        if let known = loaded[distance] {
+          value = known
+        } else {
+          let index = (first + .constant(distance)) * paddedChannels + vector * lanes
+          value = builder.let("x", type, .load("row_\(row)", index, type))
+          loaded[distance] = value
+        }
+        builder.assign(accumulators[pixel], .fma(value, weight, .variable(accumulators[pixel])))
+      }
     }
   }
 
