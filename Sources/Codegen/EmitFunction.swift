@@ -4,7 +4,7 @@ import IR
 // register arrays whose every index is then a constant become variables of their own.
 
 extension FunctionEmitter {
-  /// A kernel, or an inner function that kernels call. `aliased` parameters may overlap another and get no `restrict`.
+  /// A kernel, or an inner function, one that kernels call. `aliased` parameters may overlap another and get no `restrict`.
   static func function(
     _ function: LoopFunction, of program: LoopProgram, target: Target, functionNames: [String: String],
     aliased: Set<Int>, isInner: Bool

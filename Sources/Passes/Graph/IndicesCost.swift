@@ -12,7 +12,7 @@ struct IndicesCost {
   private static let nearby = 4096
   /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, the least a target has.
   private static let second = 65536
-  /// A float from behind the second cache, in floats of it. Assumed, not measured.
+  /// A float from behind the second cache, or from another worker's, in floats of it. Assumed, not measured.
   private static let farFactor = 4.0
   /// Candidates of one panel of the product.
   private static let panel = 16
@@ -24,7 +24,7 @@ struct IndicesCost {
       LoweringCandidate(
         NearestLowering.streamed.rawValue, cost: cost(block: rows, distances: rows * candidates),
         reason: "candidates read once for \(rows) pixels, whose \(rows) x \(candidates) distances "
-          + (rows * candidates > Self.second ? "are selected from next" : "stay near")),
+          + (rows * candidates > Self.second ? "lie behind the second cache" : "stay near")),
       LoweringCandidate(
         NearestLowering.fullMatrix.rawValue, cost: cost(block: pixels, distances: nil),
         reason: "candidates read once, \(pixels) x \(candidates) distances written by candidates and read by pixels"),
@@ -32,7 +32,7 @@ struct IndicesCost {
   }
 
   /// Of a pixel, where `block` of them meet all candidates at once and leave so many distances before they are chosen from;
-  /// nil where these lie in the caches of all workers.
+  /// nil where several workers, if there are several, write what another reads.
   private func cost(block: Int, distances: Int?) -> Double {
     func price(_ floats: Int) -> Double { floats > Self.second ? Self.farFactor : 1 }
     // Each panel of candidates meets the features of all pixels of a block, which stay in the first cache if they are few.

@@ -34,7 +34,7 @@ struct ResidueClasses: Hashable {
 /// a pixel's distances admit are listed before they are taken, so that no branch waits for a distance.
 ///
 /// What is kept of a pixel is the extreme of its neighbours' features, not of the differences to them, since rounding is
-/// monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i). The classes of the last axis subtract.
+/// monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), but for the sign of a zero. The classes of the last axis subtract.
 extension GatedMaxRelativeKernel {
   /// Distances measured at a time.
   private var together: Int { 4 }

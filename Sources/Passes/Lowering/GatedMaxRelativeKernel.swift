@@ -3,8 +3,8 @@ import IR
 /// Max-relative aggregation over fixed offsets that a distance admits pixel by pixel (DAGC), with no rolled copy ever in
 /// memory.
 ///
-/// Three functions a layer: the sampled distances of a row, the limit they set for the whole image, and the output, of a
-/// row or of a residue class; a fourth measures a row's distances where they are shared. Distances are sums over channel
+/// Functions of a layer: the sampled distances of a row, the limit they set for the whole image, and the output, of a
+/// row or of a residue class of each axis; another measures a row's distances where they are shared. Distances are sums over channel
 /// vectors, two at a time, then over lanes, in an order that does not depend on the pixel; gates hang on their last bits, so the limit's
 /// sums are compensated.
 struct GatedMaxRelativeKernel {

@@ -22,15 +22,16 @@ extension GraphLowering {
     let sampled = program.buffer("gate_distances", .arena, count: pixels)
     let sampling = kernel.sampleFunction(in: &program)
     let limiting = kernel.limitFunction(in: &program)
-    let writeOutput = try output(of: kernel, images, fuse, node)
+    let output = try output(of: kernel, images, fuse, node)
     var entry = program.entry
     entry.loop("image", 0, .constant(shape[0])) { builder, image in
       let source = LoopArgument.view(buffer: images.input.buffer, image * images.input.imageElements)
       builder.loop("y", 0, .constant(shape[2]), order: images.order) { builder, y in
         builder.call(sampling, [source, .view(buffer: sampled, y * shape[3]), .index(y)])
+        output.measure?(&builder, source, y)
       }
       builder.call(limiting, [.view(buffer: sampled, 0), .view(buffer: images.limit, 0)])
-      writeOutput(&builder, image)
+      output.write(&builder, image)
     }
     program.entry = entry
   }
@@ -55,10 +56,18 @@ extension GraphLowering {
       lanes: lanes, gateStep: node.results.count > 1 && !offsets.isEmpty ? shape[0] * shape[2] * shape[3] : nil)
   }
 
-  /// Declares what the lowering needs; the calls that write an image's output, once its limit is known.
+  /// The calls of a lowering, for an image of the batch.
+  private struct GatedOutput {
+    /// What it measures of a row beside the sampled distances: while the row is near.
+    var measure: ((_ builder: inout LoopBuilder, _ source: LoopArgument, _ y: LoopIndex) -> Void)?
+    /// Writes the output, once the limit is known.
+    var write: (_ builder: inout LoopBuilder, _ image: LoopIndex) -> Void
+  }
+
+  /// Declares what the lowering needs.
   private mutating func output(
     of kernel: GatedMaxRelativeKernel, _ images: GatedImages, _ fuse: Fuse, _ node: Node
-  ) throws -> (_ builder: inout LoopBuilder, _ image: LoopIndex) -> Void {
+  ) throws -> GatedOutput {
     switch try fuse.lowering(or: GatedMaxRelativeKernel.Lowering.direct) {
     case .direct: return outputByRows(of: kernel, images, isShared: false)
     case .symmetric: return outputByRows(of: kernel, images, isShared: true)
@@ -72,22 +81,16 @@ extension GraphLowering {
     }
   }
 
-  /// Tasks are rows: first of the distances, where they are shared.
+  /// Tasks are rows.
   private mutating func outputByRows(
     of kernel: GatedMaxRelativeKernel, _ images: GatedImages, isShared: Bool
-  ) -> (_ builder: inout LoopBuilder, _ image: LoopIndex) -> Void {
+  ) -> GatedOutput {
     let (pixels, width) = (kernel.pixels, kernel.width)
     let shared =
       isShared ? program.buffer("shared_distances", .arena, count: kernel.sharedImages * pixels) : nil
-    let measuring = isShared ? kernel.distancesFunction(in: &program) : nil
     let row = kernel.rowFunction(isShared: isShared, in: &program)
-    return { builder, image in
+    var output = GatedOutput { builder, image in
       let source = LoopArgument.view(buffer: images.input.buffer, image * images.input.imageElements)
-      if let shared, let measuring {
-        builder.loop("y", 0, .constant(kernel.height), order: images.order) { builder, y in
-          builder.call(measuring, [source, .view(buffer: shared, y * width), .index(y)])
-        }
-      }
       builder.loop("y", 0, .constant(kernel.height), order: images.order) { builder, y in
         var arguments = [source, .view(buffer: images.limit, 0)]
         if let shared { arguments.append(.view(buffer: shared, 0)) }
@@ -96,12 +99,19 @@ extension GraphLowering {
         builder.call(row, arguments + [.index(y)])
       }
     }
+    if let shared {
+      let measuring = kernel.distancesFunction(in: &program)
+      output.measure = { builder, source, y in
+        builder.call(measuring, [source, .view(buffer: shared, y * width), .index(y)])
+      }
+    }
+    return output
   }
 
   /// Tasks are vertical classes, class after class so that each row of one is read along; then rows, their classes in turn.
   private mutating func outputByClasses(
     _ classes: [ResidueClasses], of kernel: GatedMaxRelativeKernel, _ images: GatedImages
-  ) -> (_ builder: inout LoopBuilder, _ image: LoopIndex) -> Void {
+  ) -> GatedOutput {
     let size = classes.map { kernel.classElements($0) }.max() ?? 0
     let features = program.buffer("class_features", .scratch, count: size)
     let extremes = program.buffer("class_extremes", .scratch, count: size)
@@ -111,7 +121,7 @@ extension GraphLowering {
         kernel.classFunction(kind, isFirst: place == 0, isLast: place == classes.count - 1, in: &program)
       )
     }
-    return { builder, image in
+    return GatedOutput { builder, image in
       let arguments: [LoopArgument] = [
         .view(buffer: images.input.buffer, image * images.input.imageElements), .view(buffer: images.limit, 0),
         .view(buffer: images.output.buffer, image * images.output.imageElements), .view(buffer: features, 0),

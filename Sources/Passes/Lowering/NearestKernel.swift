@@ -27,8 +27,8 @@ struct NearestKernel {
   /// Elements from one pixel's distances to the next one's.
   var distanceStride: Int { roundUp(candidates, toMultipleOf: lanes) }
 
-  /// Pixels of one task: as many as keep a block's distances within 64 KiB, but 32 at least, since all candidates are read
-  /// for each block; equal blocks where they exist that are no less than half as large.
+  /// Pixels of one task: as many as keep a block's distances within 64 KiB, and up to 32 in any case, since all candidates
+  /// are read for each block; equal blocks where they exist that are no less than half as large.
   static func blockPixels(pixels: Int, candidates: Int) -> Int {
     let most = min(pixels, max(32, 16384 / candidates), 64)
     return (ceilDivide(most, 2)...most).last { pixels.isMultiple(of: $0) } ?? most
