@@ -421,6 +421,16 @@ import Testing
     #expect(try Self.error(graph, target: "scalar") < 1e-6)
   }
 
+  /// Sizes whose buffers the first orders tried do not fit into what is live at once.
+  @Test(arguments: ["mobilevig_s", "mobilevig_m", "mobilevig_b"]) func plansAreTight(_ model: String) throws {
+    let target = try Target.named("avx2")
+    var manager = PassManager()
+    let graph = try manager.run(Pipeline.passes(for: target), on: ModelLoader.load(model: model).graph)
+    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: 1))
+    let plan = PlanMemory.plan(program, workers: 1)
+    #expect(Double(plan.scratchBase) <= 1.1 * Double(plan.peakLivenessBytes))
+  }
+
   @Test func planOverlapsOnlyTheDead() throws {
     let target = try Target.named("avx2")
     let loaded = try ModelLoader.load(model: "mobilevig_ti", inputSize: (96, 64))
