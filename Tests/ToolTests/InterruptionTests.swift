@@ -5,9 +5,9 @@ import Testing
 @Suite struct InterruptionTests {
   @Test(arguments: [SIGTERM, SIGINT]) func endsCompilersAndCleansUp(_ number: Int32) async throws {
     try await withFolder { folder in
-      // A compiler that never gets done, with a child of its own as GCC has.
+      // A compiler that does not get done, with a child of its own as GCC has.
       let script =
-        "#!/bin/sh\nsleep 60 &\necho $! > \(folder)/child.tmp && mv \(folder)/child.tmp \(folder)/child\nwait\n"
+        "#!/bin/sh\nsleep 900 &\necho $! > \(folder)/child.tmp && mv \(folder)/child.tmp \(folder)/child\nwait\n"
       try script.write(toFile: "\(folder)/slow-cc", atomically: true, encoding: .utf8)
       try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(folder)/slow-cc")
       try FileManager.default.createDirectory(atPath: "\(folder)/tmp", withIntermediateDirectories: false)
@@ -21,7 +21,7 @@ import Testing
       try process.run()
       let clock = ContinuousClock()
       let started = clock.now
-      while !FileManager.default.fileExists(atPath: "\(folder)/child"), clock.now - started < .seconds(60) {
+      while !FileManager.default.fileExists(atPath: "\(folder)/child"), clock.now - started < .seconds(600) {
         try await Task.sleep(for: .milliseconds(20))
       }
       let child = try #require(
