@@ -118,7 +118,7 @@ enum LibraryText {
 
   /// vig_ti with two threads: a convolution of 0.33 ms took 0.69 where GCC 12 had inlined it into its task.
   static let kernels = """
-    /* A kernel is a function of its own: inlined into its one caller, its loops compete with the caller's for registers. */
+    /* A kernel is a function of its own: GCC may make slower loops of one that it inlines into its only caller. */
     #if defined(__GNUC__)
     #define VIGC_KERNEL static __attribute__((noinline))
     #else

@@ -51,7 +51,7 @@ VIGC_INLINE __m256 gelu_f32x8(__m256 x)
   return gelu;
 }
 
-/* A kernel is a function of its own: inlined into its one caller, its loops compete with the caller's for registers. */
+/* A kernel is a function of its own: GCC may make slower loops of one that it inlines into its only caller. */
 #if defined(__GNUC__)
 #define VIGC_KERNEL static __attribute__((noinline))
 #else
