@@ -147,6 +147,8 @@ enum Avx512Emulation {
       return vigc_si(_mm256_blendv_epi8(a.lo, b.lo, vigc_expand(m & 255u)),
           _mm256_blendv_epi8(a.hi, b.hi, vigc_expand(m >> 8)));
     }
+    VIGC_INLINE vigc_m512i vigc_mask_add_epi32(vigc_m512i old, uint16_t m, vigc_m512i a, vigc_m512i b)
+    { return vigc_mask_blend_epi32(m, old, vigc_add_epi32(a, b)); }
     VIGC_INLINE vigc_m512i vigc_permutex2var_epi32(vigc_m512i a, vigc_m512i index, vigc_m512i b)
     {
       int32_t table[32], chosen[16];
@@ -167,6 +169,17 @@ enum Avx512Emulation {
     { return vigc_castsi512_ps(vigc_permutex2var_epi32(vigc_castps_si512(a), index, vigc_castps_si512(b))); }
     VIGC_INLINE vigc_m512 vigc_permutexvar_ps(vigc_m512i index, vigc_m512 a)
     { return vigc_permutex2var_ps(a, index, a); }
+    VIGC_INLINE vigc_m512i vigc_maskz_compress_epi32(uint16_t m, vigc_m512i a)
+    {
+      int32_t lanes[16], front[16] = {0};
+      int kept = 0;
+      memcpy(lanes, &a, 64);
+      for (int i = 0; i < 16; i++) if (m >> i & 1) front[kept++] = lanes[i];
+      memcpy(&a, front, 64);
+      return a;
+    }
+    VIGC_INLINE vigc_m512 vigc_maskz_compress_ps(uint16_t m, vigc_m512 a)
+    { return vigc_castsi512_ps(vigc_maskz_compress_epi32(m, vigc_castps_si512(a))); }
     #define vigc_extractf32x8_ps(a, half) ((half) ? (a).hi : (a).lo)
     #define vigc_extracti32x8_epi32(a, half) ((half) ? (a).hi : (a).lo)
     #define vigc_castps512_ps256(a) ((a).lo)

@@ -103,6 +103,31 @@ extension FunctionEmitter {
     return assemble(chosen, value.type)
   }
 
+  /// Lane by lane, each one is written behind those before it, as a zero where it is left out: the next overwrites that.
+  mutating func compress(_ mask: LoweredValue, _ value: LoweredValue) throws -> LoweredValue {
+    if value.lanes > 1, value.parts.count == 1, mask.lanes == value.lanes,
+      let template = spelling("compress", value.part)
+    {
+      return LoweredValue(
+        type: value.type, lanes: value.lanes, parts: [.spelled(template, [mask.parts[0], value.parts[0]])])
+    }
+    guard let element = value.type.element else { throw Diagnostic("compress takes no masks") }
+    let zero = CLiteral.expression(0, element)
+    let kept = zip(scalars(mask), scalars(value))
+    if value.type.lanes == 1 { return assemble(kept.map { .conditional($0, $1, zero) }, value.type) }
+    let front = names.fresh("front")
+    let count = names.fresh("kept")
+    append(.initialise(.named(element.cName), front, count: value.type.lanes, [zero]))
+    append(.declare(.int, count, .integer(0)))
+    for (number, (isKept, lane)) in kept.enumerated() {
+      let flag = isKept.isAtomic ? isKept : bind("is_kept", .int, isKept)
+      let place = CExpression.subscripted(.name(front), number == 0 ? .integer(0) : .name(count))
+      append(.assign(place, .conditional(flag, lane, zero)))
+      append(.assign(.name(count), .infix("+", .name(count), flag)))
+    }
+    return assemble((0..<value.type.lanes).map { .subscripted(.name(front), .integer($0)) }, value.type)
+  }
+
   mutating func gather(
     _ buffer: String, _ offsets: LoopValue, _ type: LoopType, _ mask: LoopValue?
   ) throws -> LoweredValue {
@@ -135,6 +160,7 @@ extension FunctionEmitter {
     case .add, .minimum, .maximum: combine = operation.rawValue
     case .any: combine = "or"
     case .all: combine = "and"
+    case .count: return count(operand)
     }
     var rest = operand
     while rest.parts.count > 1 {
@@ -154,12 +180,23 @@ extension FunctionEmitter {
       if let template = spelling("reduce" + combine, rest.part) {
         return LoweredValue(type: result, lanes: 1, parts: [.spelled(template, rest.parts)])
       }
-    case .any, .all:
+    case .any, .all, .count:
       if let template = spelling(operation.rawValue, rest.part) {
         return LoweredValue(type: result, lanes: 1, parts: [.spelled(template, rest.parts)])
       }
     }
     return try reduce(operation, lanesOnly(rest))
+  }
+
+  private mutating func count(_ mask: LoweredValue) -> LoweredValue {
+    let counts: [CExpression] =
+      if mask.lanes > 1, let template = spelling(LoopReduction.count.rawValue, mask.part) {
+        mask.parts.map { .spelled(template, [$0]) }
+      } else {
+        scalars(mask).map { .conditional($0, .integer(1), .integer(0)) }
+      }
+    let sum = counts.dropFirst().reduce(counts[0]) { .infix("+", $0, $1) }
+    return LoweredValue(type: LoopType(.i32), lanes: 1, parts: [sum])
   }
 
   private mutating func lanesOnly(_ value: LoweredValue) throws -> LoweredValue {

@@ -5,6 +5,7 @@ import IR
 extension FunctionEmitter {
   mutating func lower(_ value: LoopValue) throws -> LoweredValue {
     if let limited = try limited(value) { return limited }
+    if let incremented = try incremented(value) { return incremented }
     switch value {
     case .constant(let number, let type): return constant(number, type)
     case .variable(let name): return try variable(name)
@@ -25,6 +26,7 @@ extension FunctionEmitter {
     case .reinterpret(let operand, let type): return try reinterpret(lower(operand), type)
     case .shuffle(let a, let b, let lanes): return try shuffle(lower(a), b.map { try lower($0) }, lanes)
     case .permute(let a, let lanes): return try permute(lower(a), lower(lanes))
+    case .compress(let mask, let a): return try compress(lower(mask), lower(a))
     case .gather(let buffer, let offsets, let type, let mask): return try gather(buffer, offsets, type, mask)
     case .reduce(let operation, let operand): return try reduce(operation, lower(operand))
     case .instruction(let name, let operands): return try instruction(name, operands)
@@ -168,6 +170,17 @@ extension FunctionEmitter {
       type.lanes > 1, spelling("limit", type.with(lanes: layout(type).lanes)) != nil
     else { return nil }
     return try elementwise("limit", [lower(a), constant(bound, type)])
+  }
+
+  /// a + (m ? 1 : 0) in one operation, where the target has it; nil for anything else.
+  private mutating func incremented(_ value: LoopValue) throws -> LoweredValue? {
+    guard case .binary(.add, let a, .select(let mask, .constant(1, let type), .constant(0, _))) = value,
+      type.lanes > 1, let template = spelling("increment", type.with(lanes: layout(type).lanes))
+    else { return nil }
+    let (number, chosen) = (try lower(a), try lower(mask))
+    guard number.lanes == chosen.lanes, number.parts.count == chosen.parts.count else { return nil }
+    return LoweredValue(
+      type: type, lanes: number.lanes, parts: zip(number.parts, chosen.parts).map { .spelled(template, [$0, $1]) })
   }
 
   /// An operation without lane crossing: the target's spelling on whole parts, or else one lane at a time.

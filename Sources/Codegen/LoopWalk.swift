@@ -161,7 +161,7 @@ struct LoopMentions {
     case .binary(_, let a, let b), .compare(_, let a, let b):
       visit(a)
       visit(b)
-    case .permute(let a, let b):
+    case .permute(let a, let b), .compress(let a, let b):
       crossesLanes = true
       visit(a)
       visit(b)

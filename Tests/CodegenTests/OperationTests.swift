@@ -116,6 +116,11 @@ import Testing
     for mask in [less, positive] {
       recorder.record(mask: .reduce(.any, mask), lanes: 1)
       recorder.record(mask: .reduce(.all, mask), lanes: 1)
+      recorder.record(.reduce(.count, mask), .i32, lanes: 1)
+      recorder.record(.compress(mask, c), .f32)
+      let counts = LoopValue.constant(7, recorder.vector(.i32))
+      recorder.record(
+        counts + .select(mask, .constant(1, recorder.vector(.i32)), .constant(0, recorder.vector(.i32))), .i32)
     }
     try await run(
       recorder, "floats", [("a", .f32), ("b", .f32), ("c", .f32)], machine,
@@ -221,6 +226,11 @@ import Testing
       recorder.record(.gather(buffer: name, offsets, recorder.vector(element), mask: nil), element)
       let mask = LoopValue.compare(.less, order, .constant(3, recorder.vector(.i32)))
       recorder.record(.gather(buffer: name, offsets, recorder.vector(element), mask: mask), element)
+      recorder.record(.compress(mask, a), element)
+      for kept in [0, 1, lanes] {
+        recorder.record(.compress(.firstLanes(.constant(kept), lanes: lanes), a), element)
+      }
+      recorder.record(.reduce(.count, mask), .i32, lanes: 1)
     }
     try await run(
       recorder, "lanes",

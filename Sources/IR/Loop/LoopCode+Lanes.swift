@@ -71,6 +71,7 @@ extension LoopCode {
       case .maximum: .maximum
       case .any: .or
       case .all: .and
+      case .count: misplaced(operation)
       }
     var lanes = type.lanes / 2
     while lanes >= 1 {

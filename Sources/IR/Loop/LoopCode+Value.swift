@@ -92,11 +92,32 @@ extension LoopCode {
         }
       }
       return result
+    case .compress(let mask, let a):
+      let flags = try compile(mask).assumingMemoryBound(to: UInt8.self)
+      let source = try compile(a)
+      let result = place(type, nil)
+      let size = Self.size(type.with(lanes: 1))
+      let lanes = type.lanes
+      steps.append {
+        result.initializeMemory(as: UInt8.self, repeating: 0, count: lanes * size)
+        var front = result
+        for lane in 0..<lanes where flags[lane] != 0 {
+          front.copyMemory(from: source + lane * size, byteCount: size)
+          front += size
+        }
+      }
+      return result
     case .gather(let buffer, let offsets, _, let mask): return try compileGather(buffer, offsets, type, mask)
     case .reduce(let operation, let a):
       let operand = try scope.type(of: a)
       let source = try compile(a)
       let result = place(type, nil)
+      if operation == .count {
+        let (flags, lanes) = (source.assumingMemoryBound(to: UInt8.self), operand.lanes)
+        let count = result.assumingMemoryBound(to: Int32.self)
+        steps.append { count.pointee = (0..<lanes).reduce(0) { $0 + Int32(flags[$1]) } }
+        return result
+      }
       let scratch = place(operand, nil)
       steps.append(Self.reduce(operation, operand, result, source, scratch))
       return result

@@ -142,13 +142,14 @@ public enum LoopCompare: String, CaseIterable, Hashable, Sendable {
 }
 
 /// Horizontal reductions of a vector to a scalar: lane i with lane i + n/2, then n/4, and so on. `any` and `all`
-/// reduce a mask to a one-lane mask.
+/// reduce a mask to a one-lane mask, `count` to the number of its true lanes, an i32.
 public enum LoopReduction: String, CaseIterable, Hashable, Sendable {
   case add
   case minimum = "min"
   case maximum = "max"
   case any
   case all
+  case count
 }
 
 /// What a statement computes with. Every case is pure.
@@ -184,6 +185,8 @@ public indirect enum LoopValue: Hashable, Sendable {
   case shuffle(LoopValue, LoopValue?, [Int])
   /// Dynamic lane choice: `permute(v, indices)`, indices modulo the lane count.
   case permute(LoopValue, LoopValue)
+  /// The lanes where the mask holds, moved to the front in their order, zeros behind them: `compress(m, v)`.
+  case compress(LoopValue, LoopValue)
   /// `gather f32x8 p[v]`: one element per lane at the integer vector's offsets.
   case gather(buffer: String, LoopValue, LoopType, mask: LoopValue?)
   case reduce(LoopReduction, LoopValue)

@@ -184,6 +184,9 @@ extension LoopParser {
     case "permute":
       try need(2)
       return .permute(operands[0], operands[1])
+    case "compress":
+      try need(2)
+      return .compress(operands[0], operands[1])
     case "fma":
       try need(3)
       return .fma(operands[0], operands[1], operands[2])
@@ -193,7 +196,7 @@ extension LoopParser {
     default:
       let known =
         LoopUnary.allCases.map(\.rawValue) + LoopBinary.allCases.map(\.rawValue) + LoopCompare.allCases.map(\.rawValue)
-      let close = nearest(to: word, among: known + ["permute", "fma", "select"])
+      let close = nearest(to: word, among: known + ["permute", "compress", "fma", "select"])
       throw Diagnostic(
         "no operation is called \(word)", at: place.location,
         notes: close.isEmpty ? [] : ["did you mean \(close.joined(separator: " or "))?"])

@@ -34,12 +34,14 @@ extension LoopPlace {
     case .reinterpret: return all
     case .shuffle(let a, let b, _): return b.map { operand(a).union(operand($0)) } ?? operand(a)
     case .permute(let inner, _): return operand(inner)
+    case .compress(_, let inner): return operand(inner).union(IndexRange(0))
     case .reduce(let reduction, let inner):
       switch reduction {
       case .minimum, .maximum: return operand(inner)
       case .add:
         let lanes = (try? scope.type(of: inner).lanes) ?? 64
         return operand(inner) * lanes
+      case .count: return IndexRange(0, (try? scope.type(of: inner).lanes) ?? 64)
       case .any, .all: return all
       }
     case .instruction, .apply: return all

@@ -219,6 +219,7 @@ extension LoopValue: CustomStringConvertible {
     case .reinterpret(let value, let type): "bits \(type) \(value)"
     case .shuffle(let a, let b, let lanes): "shuffle \(lanes)(\(a)\(b.map { ", \($0)" } ?? ""))"
     case .permute(let value, let indices): "permute(\(value), \(indices))"
+    case .compress(let mask, let value): "compress(\(mask), \(value))"
     case .gather(let buffer, let offsets, let type, let mask): "gather \(type) \(buffer)[\(offsets)]\(suffix(mask))"
     case .reduce(let operation, let value): "reduce \(operation.rawValue) \(value)"
     case .instruction(let name, let operands):

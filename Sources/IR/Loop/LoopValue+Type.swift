@@ -6,7 +6,7 @@
 //   divide      f32, f64 and the integers
 //   and, or, xor, not                       masks, integers and bool
 //   shl, shr                                integers; shr is arithmetic where the type is signed
-//   splat, select, shuffle, permute, gather, convert, bits   elements, never masks
+//   splat, select, shuffle, permute, compress, gather, convert, bits   elements, never masks
 //   lanes       a power of two, at most 64
 
 /// The names a value may mention and what they are.
@@ -176,6 +176,11 @@ extension LoopScope {
         throw Diagnostic("permute takes a vector and as many integer lane numbers, found \(list(types))")
       }
       return types[0]
+    case .compress(let mask, let operand):
+      let type = try type(of: operand)
+      guard !type.isMask else { throw Diagnostic("compress moves the lanes of a vector, not of \(type)") }
+      try check(mask: mask, lanes: type.lanes)
+      return type
     case .gather(let buffer, let offsets, let type, let mask):
       try check(buffer: buffer, holds: type)
       let offsetType = try self.type(of: offsets)
@@ -292,10 +297,10 @@ extension LoopScope {
     let fits =
       switch operation {
       case .add, .minimum, .maximum: type.isArithmetic
-      case .any, .all: type.isMask
+      case .any, .all, .count: type.isMask
       }
     guard fits else { throw Diagnostic("reduce \(operation.rawValue) does not take \(type)") }
-    return type.with(lanes: 1)
+    return operation == .count ? LoopType(.i32) : type.with(lanes: 1)
   }
 
   fileprivate func instructionType(_ name: String, _ operands: [LoopValue]) throws -> LoopType {

@@ -20,8 +20,8 @@ extension LoopValue {
     let own =
       switch self {
       case .constant, .variable, .element, .load, .splat, .index, .firstLanes, .reinterpret: 0
-      case .unary, .binary, .fma, .compare, .select, .convert, .shuffle, .permute, .gather, .reduce, .instruction,
-        .apply:
+      case .unary, .binary, .fma, .compare, .select, .convert, .shuffle, .permute, .compress, .gather, .reduce,
+        .instruction, .apply:
         1
       }
     return operands.reduce(own) { $0 + $1.operationCount }

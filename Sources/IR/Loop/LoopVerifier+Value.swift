@@ -54,7 +54,7 @@ extension LoopVerifier {
         report("shifts by \(range.low)..\(range.high) bits; 0..\(bits - 1) can be")
       }
     case .constant, .variable, .splat, .index, .firstLanes, .unary, .fma, .compare, .select, .convert, .reinterpret,
-      .shuffle, .permute, .reduce, .instruction, .apply:
+      .shuffle, .permute, .compress, .reduce, .instruction, .apply:
       break
     }
   }
@@ -110,7 +110,7 @@ extension LoopValue {
     case .splat(let a, lanes: _), .unary(_, let a), .convert(let a, _, saturating: _), .reinterpret(let a, _),
       .reduce(_, let a):
       [a]
-    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b): [a, b]
+    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b), .compress(let a, let b): [a, b]
     case .fma(let a, let b, let c), .select(let a, let b, let c): [a, b, c]
     case .shuffle(let a, let b, _): b.map { [a, $0] } ?? [a]
     case .gather(buffer: _, let offsets, _, let mask): mask.map { [offsets, $0] } ?? [offsets]

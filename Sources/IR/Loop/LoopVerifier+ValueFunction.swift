@@ -49,7 +49,7 @@ extension LoopValue {
     switch self {
     case .load(let buffer, _, _, mask: _), .gather(let buffer, _, _, mask: _): return inside + [buffer]
     case .constant, .variable, .element, .splat, .index, .firstLanes, .unary, .binary, .fma, .compare, .select,
-      .convert, .reinterpret, .shuffle, .permute, .reduce, .instruction, .apply:
+      .convert, .reinterpret, .shuffle, .permute, .compress, .reduce, .instruction, .apply:
       return inside
     }
   }

@@ -1,4 +1,4 @@
-// Definitions of the functions that AVX2 spellings call: halving trees, saturation, masks from bits.
+// Definitions of the functions that AVX2 spellings call: halving trees, saturation, masks from bits, lanes to the front.
 
 extension Target {
   static let vectorHelpers: [String: String] = {
@@ -8,6 +8,14 @@ extension Target {
         "const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);",
         "const __m256i set = _mm256_and_si256(_mm256_set1_epi32(bits), lanes);",
         "return _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lanes));"),
+      "vigc_front_lanes": frontLanes,
+      "vigc_compress_f32x8": ScalarHelpers.function(
+        "__m256", "vigc_compress_f32x8", "__m256 kept, __m256 a",
+        "const int row = (int)vigc_front_lanes[_mm256_movemask_ps(kept)];",
+        "const __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);",
+        "const __m256i lanes = _mm256_srlv_epi32(_mm256_set1_epi32(row), shifts);",
+        "const __m256i left_out = _mm256_srai_epi32(_mm256_slli_epi32(lanes, 28), 31);",
+        "return _mm256_andnot_ps(_mm256_castsi256_ps(left_out), _mm256_permutevar8x32_ps(a, lanes));"),
       // The instruction gives INT32_MIN for everything out of range: correct from below only.
       "vigc_saturate_f32x8_i32x8": ScalarHelpers.function(
         "__m256i", "vigc_saturate_f32x8_i32x8", "__m256 a",
@@ -39,6 +47,18 @@ extension Target {
     }
     return helpers
   }()
+
+  /// For each set of 8 lanes their numbers in order, 4 bits each from the lowest on, then 8 and up.
+  private static var frontLanes: String {
+    let rows = (0..<256).map { set -> String in
+      let chosen = (0..<8).filter { set >> $0 & 1 == 1 }
+      let bits = (0..<8).reduce(UInt32(0)) { $0 | UInt32($1 < chosen.count ? chosen[$1] : 8) << UInt32(4 * $1) }
+      return "0x" + String(repeating: "0", count: 8 - String(bits, radix: 16).count) + String(bits, radix: 16)
+    }
+    let lines = stride(from: 0, to: 256, by: 8).map { "  \(rows[$0..<$0 + 8].joined(separator: ", "))" }
+    return "/* For each set of 8 lanes their numbers in order, 4 bits each; 8 where there are no more. */\n"
+      + "static const uint32_t vigc_front_lanes[256] = {\n\(lines.joined(separator: ",\n"))\n};"
+  }
 
   private static func narrow(_ element: String, _ result: String) -> String {
     ScalarHelpers.function(

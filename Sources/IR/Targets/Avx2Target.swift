@@ -59,6 +59,7 @@ extension Target {
       "shuffle.f32x8": "_mm256_permutevar8x32_ps({0}, _mm256_setr_epi32({1}))",
       "shuffle2.f32x8": "_mm256_blend_ps(_mm256_permutevar8x32_ps({0}, _mm256_setr_epi32({2})), "
         + "_mm256_permutevar8x32_ps({1}, _mm256_setr_epi32({2})), {3})",
+      "compress.f32x8": "vigc_compress_f32x8({0}, {1})",
       "gather.f32x8": "_mm256_i32gather_ps({0}, {1}, 4)",
       "maskgather.f32x8": "_mm256_mask_i32gather_ps(_mm256_setzero_ps(), {0}, {1}, {2}, 4)",
     ]
@@ -82,6 +83,7 @@ extension Target {
     "not.maskx8": "_mm256_xor_ps({0}, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))",
     "any.maskx8": "_mm256_movemask_ps({0}) != 0",
     "all.maskx8": "_mm256_movemask_ps({0}) == 255",
+    "count.maskx8": "_mm_popcnt_u32((unsigned)_mm256_movemask_ps({0}))",
     "bits.maskx8": "_mm256_movemask_ps({0})",
     "frombits.maskx8": "vigc_mask_from_bits({0})",
     "lanemask.maskx8": "_mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)({0})), "
@@ -136,6 +138,9 @@ extension Target {
       "maskstore": "_mm256_maskstore_epi32((int *)({0}), _mm256_castps_si256({1}), {2})",
       "iota": "_mm256_add_epi32(_mm256_set1_epi32((int32_t)({0})), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))",
       "permute": "_mm256_permutevar8x32_epi32({0}, {1})",
+      // A mask's true lanes are -1.
+      "increment": "_mm256_sub_epi32({0}, _mm256_castps_si256({1}))",
+      "compress": "_mm256_castps_si256(vigc_compress_f32x8({0}, _mm256_castsi256_ps({1})))",
       "shuffle": "_mm256_permutevar8x32_epi32({0}, _mm256_setr_epi32({1}))",
       "shuffle2": "_mm256_blend_epi32(_mm256_permutevar8x32_epi32({0}, _mm256_setr_epi32({2})), "
         + "_mm256_permutevar8x32_epi32({1}, _mm256_setr_epi32({2})), {3})",

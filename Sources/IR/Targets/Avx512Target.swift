@@ -63,6 +63,7 @@ extension Target {
       "permute.f32x16": "_mm512_permutexvar_ps({1}, {0})",
       "shuffle.f32x16": "_mm512_permutexvar_ps(_mm512_setr_epi32({1}), {0})",
       "shuffle2.f32x16": "_mm512_permutex2var_ps({0}, _mm512_setr_epi32({2}), {1})",
+      "compress.f32x16": "_mm512_maskz_compress_ps({0}, {1})",
       "gather.f32x16": "_mm512_i32gather_ps({1}, {0}, 4)",
       "maskgather.f32x16": "_mm512_mask_i32gather_ps(_mm512_setzero_ps(), {2}, {1}, {0}, 4)",
     ]
@@ -86,6 +87,7 @@ extension Target {
     "not.maskx16": "(__mmask16)~{0}",
     "any.maskx16": "{0} != 0",
     "all.maskx16": "{0} == 0xffff",
+    "count.maskx16": "_mm_popcnt_u32({0})",
     "bits.maskx16": "(int){0}",
     "frombits.maskx16": "(__mmask16)({0})",
     "lanemask.maskx16": "vigc_first_lanes({0})",
@@ -142,6 +144,8 @@ extension Target {
       "maskload": "_mm512_maskz_loadu_epi32({1}, {0})", "maskstore": "_mm512_mask_storeu_epi32({0}, {1}, {2})",
       "iota": "_mm512_add_epi32(_mm512_set1_epi32((int32_t)({0})), _mm512_setr_epi32(\(lanes512)))",
       "permute": "_mm512_permutexvar_epi32({1}, {0})",
+      "increment": "vigc_increment_i32x16({0}, {1})",
+      "compress": "_mm512_maskz_compress_epi32({0}, {1})",
       "shuffle": "_mm512_permutexvar_epi32(_mm512_setr_epi32({1}), {0})",
       "shuffle2": "_mm512_permutex2var_epi32({0}, _mm512_setr_epi32({2}), {1})",
       "gather": "_mm512_i32gather_epi32({1}, {0}, 4)",
@@ -157,6 +161,9 @@ extension Target {
       "vigc_first_lanes": ScalarHelpers.function(
         "__mmask16", "vigc_first_lanes", "ptrdiff_t n",
         "return n <= 0 ? 0 : n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1u);"),
+      "vigc_increment_i32x16": ScalarHelpers.function(
+        "__m512i", "vigc_increment_i32x16", "__m512i a, __mmask16 chosen",
+        "return _mm512_mask_add_epi32(a, chosen, a, _mm512_set1_epi32(1));"),
       "vigc_saturate_f32x16_i32x16": ScalarHelpers.function(
         "__m512i", "vigc_saturate_f32x16_i32x16", "__m512 a",
         "const __mmask16 big = _mm512_cmp_ps_mask(a, _mm512_set1_ps(0x1p31f), _CMP_GE_OQ);",

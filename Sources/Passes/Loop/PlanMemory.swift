@@ -152,7 +152,7 @@ extension LoopValue {
     case .splat(let value, lanes: _), .unary(_, let value), .convert(let value, _, saturating: _),
       .reinterpret(let value, _), .reduce(_, let value):
       return value.bufferNames
-    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b):
+    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b), .compress(let a, let b):
       return a.bufferNames.union(b.bufferNames)
     case .fma(let a, let b, let c), .select(let a, let b, let c):
       return a.bufferNames.union(b.bufferNames).union(c.bufferNames)

@@ -3,9 +3,13 @@ import IR
 /// Chooses neighbours from one pixel's distances: of the candidates in ascending order, the lower index first where
 /// distances are equal, those at the ranks 0, `step`, 2 * `step`, ...
 ///
-/// Sorting all candidates would be waste. A threshold is searched by counting, vector by vector, how many lie at or below
-/// it, until these are hardly more than needed; they are collected in the order of their indices, and the rank of each is
-/// the number of those that come before it. Nothing depends on how the search goes: it only decides how many are ranked.
+/// Sorting all candidates would be waste. Those at or below a threshold are collected in the order of their indices, and
+/// the rank of each is the number of those that come before it. Nothing depends on the threshold as long as enough lie
+/// there: it only decides how many are ranked.
+///
+/// The threshold comes from a few of the least distances that every lane has met: of all these, the one at the last rank
+/// wanted. Hardly more candidates than needed lie at or below it, wherever they are. For many ranks, and where that was
+/// too much all the same, a threshold is searched by counting, vector by vector, how many lie at or below it.
 struct RankedSelectionKernel {
   var candidates: Int
   var selection: NearestSelection
@@ -30,10 +34,17 @@ struct RankedSelectionKernel {
   /// vectors, which cost the same.
   private var most: Int { roundUp(selection.ranks + lanes / 2, toMultipleOf: lanes) }
 
+  /// How many of the least distances each lane keeps for the threshold: half as many again as ranks are wanted, of all
+  /// lanes together. Nil where the search is as quick: keeping one more costs every vector two operations.
+  private var kept: Int? {
+    let count = ceilDivide(selection.ranks * 3, 2 * lanes)
+    return lanes > 1 && count <= min(4, vectors) ? count : nil
+  }
+
   /// What a call needs, in the order of its parameters.
   var scratch: [Scratch] {
-    // Behind the last one collected, a vector's lanes are written whether they are collected or not.
-    let collected = max(candidates, most) + lanes
+    // Behind the last one collected whole vectors are written.
+    let collected = candidates + max(most, lanes)
     return [
       Scratch(parameter: "nearby", element: .f32, count: collected),
       Scratch(parameter: "who", element: .i32, count: collected, range: places),
@@ -52,18 +63,23 @@ struct RankedSelectionKernel {
     let name = "nearest_select_\(selection.count)x\(selection.step)_of_\(candidates)"
     let ranks = rankFunction(in: &program)
     return program.function(name, parameters) { builder in
-      let taken = builder.register("taken", .i32, range: 0...candidates, .constant(0, .i32))
+      let taken = builder.register("taken", LoopType(.u32), .constant(0, LoopType(.u32)))
       if candidates <= most {
-        let last = LoopValue.f32(Double(Float.greatestFiniteMagnitude))
-        collect(&builder, above: .f32(-.infinity), upTo: last, taken)
+        collect(&builder, taken) { .compare(.less, $0, .f32(.infinity, lanes: lanes)) }
+      } else if let kept {
+        let bounds = keptBounds(&builder, kept)
+        collect(&builder, taken) { .compare(.lessOrEqual, $0, .splat(bounds.high, lanes: lanes)) }
+        let isCrowded = LoopValue.compare(.greater, .variable(taken), .constant(Double(most), LoopType(.u32)))
+        builder.ifValue(isCrowded) { builder in
+          builder.assign(taken, .constant(0, LoopType(.u32)))
+          collect(&builder, search(&builder, bounds), taken)
+        }
       } else {
-        collect(&builder, search(&builder), taken)
+        collect(&builder, search(&builder, groupBounds(&builder)), taken)
       }
-      let collected = builder.letIndex(
-        "collected", range: 0...most, .minimum(.variable(taken), .constant(Double(most), .i32)))
-      builder.call(
-        ranks, [.view(buffer: "nearby", 0), .view(buffer: "ranks", 0), .index(collected)])
-      emit(&builder, collected)
+      pad(&builder, taken)
+      builder.call(ranks, [.view(buffer: "nearby", 0), .view(buffer: "ranks", 0)])
+      emit(&builder)
     }
   }
 
@@ -78,8 +94,10 @@ struct RankedSelectionKernel {
     var isCrowded: LoopValue
   }
 
-  private func search(_ builder: inout LoopBuilder) -> Threshold {
-    let bounds = self.bounds(&builder)
+  /// Finite numbers between which the last wanted distance lies, if there are enough finite ones at all.
+  private typealias Bounds = (low: LoopValue, high: LoopValue)
+
+  private func search(_ builder: inout LoopBuilder, _ bounds: Bounds) -> Threshold {
     let low = builder.register("low", .i32, key(&builder, bounds.low))
     let high = builder.register("high", .i32, key(&builder, bounds.high))
     let count = builder.register("count", .i32, .constant(Double(candidates), .i32))
@@ -112,8 +130,41 @@ struct RankedSelectionKernel {
     return halves + .binary(.and, .binary(.and, a, b), one)
   }
 
-  /// Finite numbers between which the last wanted distance lies, if there are enough finite ones at all.
-  private func bounds(_ builder: inout LoopBuilder) -> (low: LoopValue, high: LoopValue) {
+  /// The high one is the last wanted of the `count` least distances of each lane.
+  private func keptBounds(_ builder: inout LoopBuilder, _ count: Int) -> Bounds {
+    let least = (0..<count).map { builder.register("least_\($0)", floats, .f32(.infinity, lanes: lanes)) }
+    builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+      var distance = builder.let("distance", floats, .load("distances", vector * lanes, floats))
+      for (number, place) in least.enumerated() {
+        // What is not the lesser moves on to the next place.
+        let rest =
+          number == count - 1
+          ? nil : builder.let("rest", floats, .maximum(distance, .variable(place)))
+        builder.assign(place, .minimum(distance, .variable(place)))
+        if let rest { distance = rest }
+      }
+    }
+    for (number, place) in least.enumerated() {
+      builder.store("nearby", .constant(number * lanes), .variable(place))
+    }
+    // How many of them are less than each.
+    let before = least.map { _ in builder.register("before", integers, .constant(0, integers)) }
+    builder.loop("other", 0, .constant(count * lanes)) { builder, other in
+      let distance = builder.let("other_distance", floats, .splat(.load("nearby", other, .f32), lanes: lanes))
+      for (place, before) in zip(least, before) {
+        builder.assign(before, .variable(before) + one(.compare(.less, distance, .variable(place)), integers))
+      }
+    }
+    let wanted = zip(least, before).map { place, before -> LoopValue in
+      let isWanted = LoopValue.compare(.less, .variable(before), .constant(Double(selection.ranks), integers))
+      return builder.let("wanted", floats, .select(isWanted, .variable(place), .f32(-.infinity, lanes: lanes)))
+    }
+    let last = wanted.dropFirst().reduce(wanted[0]) { .maximum($0, $1) }
+    return finite(&builder, low: .variable(least[0]), high: last)
+  }
+
+  /// The high one is the greatest of the least distances of as many groups as ranks are wanted, or of all.
+  private func groupBounds(_ builder: inout LoopBuilder) -> Bounds {
     let infinity = LoopValue.f32(.infinity, lanes: lanes)
     // The least distances of so many groups of candidates: the greatest of these is no less than the last wanted one.
     let registers = ceilDivide(selection.ranks, lanes)
@@ -138,9 +189,13 @@ struct RankedSelectionKernel {
     let bound =
       greatest.map { LoopValue.variable($0) }
       ?? groups.dropFirst().reduce(LoopValue.variable(groups[0])) { .maximum($0, .variable($1)) }
+    return finite(&builder, low: least, high: bound)
+  }
+
+  private func finite(_ builder: inout LoopBuilder, low: LoopValue, high: LoopValue) -> Bounds {
     let largest = LoopValue.f32(Double(Float.greatestFiniteMagnitude))
-    let high = builder.let("highest", .f32, .minimum(reduced(.maximum, bound), largest))
-    return (builder.let("lowest", .f32, .minimum(reduced(.minimum, least), high)), high)
+    let highest = builder.let("highest", .f32, .minimum(reduced(.maximum, high), largest))
+    return (builder.let("lowest", .f32, .minimum(reduced(.minimum, low), highest)), highest)
   }
 
   private func reduced(_ reduction: LoopReduction, _ value: LoopValue) -> LoopValue {
@@ -198,91 +253,133 @@ struct RankedSelectionKernel {
     let above = builder.register("above", .f32, .f32(-.infinity))
     let upTo = builder.register("up_to", .f32, .select(threshold.isCrowded, previous, last))
     builder.loop("turn", atMost: 2, while: .compare(.less, .variable(above), last)) { builder, _ in
-      collect(&builder, above: .variable(above), upTo: .variable(upTo), taken)
+      let (from, to) = (LoopValue.splat(.variable(above), lanes: lanes), LoopValue.splat(.variable(upTo), lanes: lanes))
+      collect(&builder, taken) { .binary(.and, .compare(.greater, $0, from), .compare(.lessOrEqual, $0, to)) }
       builder.assign(above, .variable(upTo))
       builder.assign(upTo, last)
     }
   }
 
-  /// Adds the candidates at these distances behind the `taken` ones, in the order of their indices.
-  ///
-  /// In a vector with one among them, each candidate is written behind those before it; only where it is one itself is it
-  /// not overwritten by the next.
-  private func collect(_ builder: inout LoopBuilder, above: LoopValue, upTo: LoopValue, _ taken: String) {
-    func isWanted(_ distance: LoopValue, lanes: Int) -> LoopValue {
-      .binary(
-        .and, .compare(.greater, distance, .splat(above, lanes: lanes)),
-        .compare(.lessOrEqual, distance, .splat(upTo, lanes: lanes)))
+  /// Adds the candidates whose distances are wanted behind the `taken` ones, in the order of their indices.
+  private func collect(
+    _ builder: inout LoopBuilder, _ taken: String, where areWanted: (LoopValue) -> LoopValue
+  ) {
+    // What lies behind the last candidate is infinitely far and never wanted; the clamp proves the range.
+    func clamped(_ numbers: LoopValue) -> LoopValue {
+      .minimum(numbers, .constant(Double(candidates - 1), integers))
     }
+    let numbers = builder.register("numbers", integers, range: places, clamped(.index(0, integers, step: 1)))
     builder.loop("vector", 0, .constant(vectors)) { builder, vector in
       let distances = builder.let("distances_here", floats, .load("distances", vector * lanes, floats))
-      let areWanted = isWanted(distances, lanes: lanes)
-      builder.ifValue(lanes == 1 ? areWanted : .reduce(.any, areWanted)) { builder in
-        let start = builder.letIndex("start", range: 0...candidates, .variable(taken))
-        var before = LoopValue.constant(0, .i32)
-        for lane in 0..<lanes {
-          let place = lane == 0 ? start : start + builder.letIndex("place", range: 0...lane, before)
-          let number = vector * lanes + .constant(lane)
-          let distance = builder.let("distance", .f32, .load("distances", number, .f32))
-          builder.store("nearby", place, distance)
-          let isCandidate = candidates == distanceCount
-          builder.store(
-            "who", place, .index(isCandidate ? number : .minimum(number, .constant(candidates - 1)), .i32, step: 0))
-          let isOne = builder.let("is_wanted", .mask(lanes: 1), isWanted(distance, lanes: 1))
-          before = builder.let("before", .i32, before + one(isOne, .i32))
-        }
-        builder.assign(taken, .minimum(.variable(taken) + before, .constant(Double(candidates), .i32)))
-      }
+      let wanted = builder.let("wanted", .mask(lanes: lanes), areWanted(distances))
+      let end = self.end(&builder, taken)
+      builder.store("nearby", end, .compress(wanted, distances))
+      builder.store("who", end, .compress(wanted, .variable(numbers)))
+      let found = LoopValue.convert(.reduce(.count, wanted), LoopType(.u32), saturating: false)
+      builder.assign(taken, .variable(taken) + found)
+      builder.assign(numbers, clamped(.variable(numbers) + .constant(Double(lanes), integers)))
     }
   }
 
-  /// The rank of each collected distance: how many are less, or equal and collected before.
-  /// Arguments: distances, ranks, how many there are.
+  /// Where the next one collected goes.
+  private func end(_ builder: inout LoopBuilder, _ taken: String) -> LoopIndex {
+    builder.letIndex(
+      "end", range: 0...candidates, .minimum(.variable(taken), .constant(Double(candidates), LoopType(.u32))))
+  }
+
+  /// Fills up the collected ones to `most` with candidate 0, infinitely far.
+  private func pad(_ builder: inout LoopBuilder, _ taken: String) {
+    let end = self.end(&builder, taken)
+    builder.loop("vector", 0, .constant(most / lanes)) { builder, vector in
+      builder.store("nearby", end + vector * lanes, .f32(.infinity, lanes: lanes))
+      builder.store("who", end + vector * lanes, .constant(0, integers))
+    }
+  }
+
+  /// The ranks of the first `most` collected: how many are less, or equal and collected before.
+  /// Arguments: distances, ranks.
   private func rankFunction(in program: inout ProgramBuilder) -> String {
     let parameters: [LoopParameter] = [
       .input("nearby", count: most), LoopParameter("ranks", .view(.write, .i32, count: most, range: 0...(most - 1))),
-      LoopParameter("collected", .index(0...most)),
     ]
     return program.function("nearest_rank_\(most)", parameters) { builder in
-      let collected = LoopIndex.variable("collected")
-      builder.loop("block", 0, (collected + .constant(lanes - 1)) / lanes) { builder, block in
-        let first = block * lanes
-        let own = builder.let("own", floats, .load("nearby", first, floats))
-        let numbers = builder.let("numbers", integers, .index(first, integers, step: 1))
-        let rank = builder.register("rank", integers, .constant(0, integers))
-        let end = LoopIndex.minimum(first + .constant(lanes), collected)
-        func count(
-          _ builder: inout LoopBuilder, _ from: LoopIndex, _ to: LoopIndex,
-          _ isBefore: (LoopValue, LoopIndex) -> LoopValue
-        ) {
-          builder.loop("other", from, to) { builder, other in
-            let distance = builder.let("distance", floats, .splat(.load("nearby", other, .f32), lanes: lanes))
-            builder.assign(rank, .variable(rank) + one(isBefore(distance, other), integers))
-          }
+      let blocks = most / lanes
+      // Of few, each is read once and compared with all; of many, one vector is ranked after the other.
+      if blocks <= 4 {
+        let ranked = (0..<blocks).map { vectorToRank(&builder, first: .constant($0 * lanes)) }
+        for block in 0..<blocks {
+          let from = LoopIndex.constant(block * lanes)
+          count(
+            &builder, from, from + .constant(lanes),
+            before: ranked.indices.map { (ranked[$0], $0 == block ? .among : $0 < block ? .behind : .ahead) })
         }
-        count(&builder, 0, first) { other, _ in .compare(.lessOrEqual, other, own) }
-        count(&builder, first, end) { other, number in
-          let isEarlier = LoopValue.compare(
-            .less, .splat(.index(number, .i32, step: 0), lanes: lanes), numbers)
-          return .binary(
-            .or, .compare(.less, other, own), .binary(.and, .compare(.equal, other, own), isEarlier))
+        for vector in ranked { store(&builder, vector) }
+      } else {
+        builder.loop("block", 0, .constant(blocks)) { builder, block in
+          let (first, next) = (block * lanes, block * lanes + .constant(lanes))
+          let vector = vectorToRank(&builder, first: first)
+          count(&builder, 0, first, before: [(vector, .ahead)])
+          count(&builder, first, next, before: [(vector, .among)])
+          count(&builder, next, .constant(most), before: [(vector, .behind)])
+          store(&builder, vector)
         }
-        count(&builder, end, collected) { other, _ in .compare(.less, other, own) }
-        // The clamp changes nothing: it is what proves that a rank is one.
-        let most = LoopValue.constant(Double(most - 1), integers)
-        builder.store("ranks", first, .minimum(.maximum(.variable(rank), .constant(0, integers)), most))
       }
     }
   }
 
-  /// Puts the collected candidates in order and writes those at the wanted ranks; ranks that nobody has are candidate 0's.
-  private func emit(_ builder: inout LoopBuilder, _ collected: LoopIndex) {
-    builder.ifIndex([LoopComparison(collected, .less, .constant(selection.ranks))]) { builder in
-      builder.loop("rank", 0, .constant(selection.ranks)) { builder, rank in
-        builder.store("ranked", rank, .constant(0, .i32))
+  /// Some collected ones that are ranked together.
+  private struct VectorToRank {
+    var first: LoopIndex
+    var distances: LoopValue
+    /// Which lane each is in.
+    var numbers: LoopValue
+    var ranks: String
+  }
+
+  /// Where other collected ones lie, seen from a vector of them.
+  private enum Others {
+    case ahead, among, behind
+  }
+
+  private func vectorToRank(_ builder: inout LoopBuilder, first: LoopIndex) -> VectorToRank {
+    VectorToRank(
+      first: first, distances: builder.let("own", floats, .load("nearby", first, floats)),
+      numbers: builder.let("numbers", integers, .index(0, integers, step: 1)),
+      ranks: builder.register("rank", integers, .constant(0, integers)))
+  }
+
+  /// Counts which of the collected ones in a range come before each of some vectors.
+  private func count(
+    _ builder: inout LoopBuilder, _ from: LoopIndex, _ to: LoopIndex, before vectors: [(VectorToRank, Others)]
+  ) {
+    builder.loop("other", from, to) { builder, other in
+      let distance = builder.let("distance", floats, .splat(.load("nearby", other, .f32), lanes: lanes))
+      for (vector, place) in vectors {
+        let isLess = LoopValue.compare(.less, distance, vector.distances)
+        let isBefore: LoopValue
+        switch place {
+        case .ahead: isBefore = .compare(.lessOrEqual, distance, vector.distances)
+        case .behind: isBefore = isLess
+        case .among:
+          let number = LoopValue.splat(.index(other - from, .i32, step: 0), lanes: lanes)
+          let isEarlier = builder.let("is_earlier", .mask(lanes: lanes), .compare(.less, number, vector.numbers))
+          let isEqual = LoopValue.compare(.equal, distance, vector.distances)
+          isBefore = .binary(.or, isLess, .binary(.and, isEqual, isEarlier))
+        }
+        builder.assign(vector.ranks, .variable(vector.ranks) + one(isBefore, integers))
       }
     }
-    builder.loop("number", 0, collected) { builder, number in
+  }
+
+  private func store(_ builder: inout LoopBuilder, _ vector: VectorToRank) {
+    // The clamp changes nothing: it is what proves that a rank is one.
+    let last = LoopValue.constant(Double(most - 1), integers)
+    builder.store("ranks", vector.first, .minimum(.maximum(.variable(vector.ranks), .constant(0, integers)), last))
+  }
+
+  /// Puts the collected candidates in order and writes those at the wanted ranks; ranks that nobody has are candidate 0's.
+  private func emit(_ builder: inout LoopBuilder) {
+    builder.loop("number", 0, .constant(most)) { builder, number in
       let rank = builder.letIndex("rank", range: 0...(most - 1), .load("ranks", number, .i32))
       builder.store("ranked", rank, .load("who", number, .i32))
     }

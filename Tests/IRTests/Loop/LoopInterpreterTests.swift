@@ -94,6 +94,12 @@ import Testing
     #expect(try evaluate("shr(const u8x4 251, const u8x4 1)", bytes.with(.u8), as: UInt8.self)[0] == 125)
     #expect(try evaluate("bits i32 const f32 1", .i32, as: Int32.self) == [0x3F80_0000])
     #expect(try evaluate("permute(iota i32x4 5, const i32x4 6)", LoopType(.i32, lanes: 4), as: Int32.self)[3] == 7)
+    let kept = "gt(iota i32x8 0, const i32x8 4)"
+    let front = try evaluate("compress(\(kept), iota i32x8 10)", LoopType(.i32, lanes: 8), as: Int32.self)
+    #expect(front == [15, 16, 17, 0, 0, 0, 0, 0])
+    #expect(try evaluate("reduce count \(kept)", .i32, as: Int32.self) == [3])
+    #expect(throws: DiagnosticList.self) { try evaluate("compress(iota i32x8 0, iota i32x8 0)", .i32, as: Int32.self) }
+    #expect(throws: DiagnosticList.self) { try evaluate("reduce count iota i32x8 0", .i32, as: Int32.self) }
     #expect(try evaluate("convert f16x4 const f32x4 0x1p-24", bytes.with(.f16), as: UInt16.self)[1] == 1)
     #expect(try evaluate("round(const f32 2.5)", .f32, as: Float.self) == [2])
   }

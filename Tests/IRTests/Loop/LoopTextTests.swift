@@ -35,6 +35,7 @@ import Testing
             acc[1] = shuffle [3, 2, 1, 0](acc[0])
             acc[2] = shuffle [0, 7, 2, 5](acc[0], acc[1])
             c = reduce max iota i32x8 k
+            c = reduce count compress(m, n)
             store y[0] mask not(or(a, lt(b, c))) = gather f32x4 x[permute(p, q)] mask m
             if value reduce any ge(a, b) {
               store y[1] = select(m, bits f32 convert i32 a, saturate i8 round(b))
