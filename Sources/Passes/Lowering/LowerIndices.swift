@@ -20,9 +20,11 @@ extension GraphLowering {
     let lowering = try fuse.lowering(or: NearestLowering.streamed)
     let shape = graph.tensorType(of: operands[0]).shape
     let pixels = shape[2] * shape[3]
+    let positions = operands.count > 2 ? operands[2] : nil
     let kernel = NearestKernel(
       channels: shape[1], pixelStride: roundUp(shape[1], toMultipleOf: lanes), candidates: candidates,
-      leastNorm: selection.leastNorm, hasPositions: operands.count > 2, lanes: lanes)
+      leastNorm: selection.leastNorm,
+      positions: positions.map { constant($0) == nil ? .rows : .panels }, lanes: lanes)
     let own = scaledFeatures(operands[0], count: pixels, kernel)
     let isOwn = operands.count == 1 || operands[1] == operands[0]
     let others = isOwn ? own : scaledFeatures(operands[1], count: candidates, kernel)
@@ -34,7 +36,7 @@ extension GraphLowering {
     let packed = program.buffer("nearest_panels", .arena, count: shape[1] * kernel.distanceStride)
     let distances = program.buffer(
       "nearest_distances", lowering == .fullMatrix ? .arena : .scratch, count: rows * kernel.distanceStride)
-    let positions = kernel.hasPositions ? buffer(for: operands[2]) : nil
+    let positionBuffer = positions.map { self.positionBuffer($0, pixels: pixels, panels) }
     let select = selecting(
       RankedSelectionKernel(candidates: candidates, selection: selection, lanes: lanes), from: distances,
       stride: kernel.distanceStride, to: buffer(for: node.results[0]))
@@ -61,7 +63,12 @@ extension GraphLowering {
             .view(buffer: own.scaled, pixel * kernel.pixelStride), .view(buffer: own.squares, pixel),
             .view(buffer: packed, first * kernel.channels), .view(buffer: others.squares, first),
           ]
-          if let positions { arguments.append(.view(buffer: positions, pixel * candidates + first)) }
+          if let positionBuffer {
+            let place =
+              kernel.positions == .rows
+              ? pixel * candidates + first : first * pixels + pixel * (group.vectors * lanes)
+            arguments.append(.view(buffer: positionBuffer, place))
+          }
           builder.call(function, arguments + [.view(buffer: distances, first)])
         }
       }
@@ -115,6 +122,13 @@ extension GraphLowering {
   /// Pixels of one task: a block as the kernel likes it, shorter where there would not be one for each worker.
   private func blockPixels(_ pixels: Int, candidates: Int) -> Int {
     min(NearestKernel.blockPixels(pixels: pixels, candidates: candidates), ceilDivide(pixels, program.workers))
+  }
+
+  /// Constant positions are packed for the panels; others stay where they are.
+  private mutating func positionBuffer(_ positions: ValueID, pixels: Int, _ panels: ProductPanels) -> String {
+    guard let values = constant(positions) else { return buffer(for: positions) }
+    let packed = panels.pack(depth: pixels) { candidate, pixel in Float(values[pixel * panels.channels + candidate]) }
+    return program.constant("\(graph.values[positions.index].name)_panels", packed)
   }
 
   private mutating func scaledFeatures(_ value: ValueID, count: Int, _ kernel: NearestKernel) -> ScaledFeatures {

@@ -14,12 +14,20 @@ enum NearestLowering: String, CaseIterable {
 ///
 /// Candidates behind the last, up to whole vectors, are infinitely far; so are those whose distance is no number.
 struct NearestKernel {
+  /// What is added to the distances, and how it lies.
+  enum Positions {
+    /// `[pixels, candidates]`, as something else computes it.
+    case rows
+    /// Constants, panel after panel of candidates, each `[pixels][width]`: what a panel's tiles read is one stream.
+    case panels
+  }
+
   var channels: Int
   /// Elements from one pixel to the next: the channels, padded to vectors with zeros.
   var pixelStride: Int
   var candidates: Int
   var leastNorm: Double
-  var hasPositions: Bool
+  var positions: Positions?
   var lanes: Int
 
   private var type: LoopType { LoopType(.f32, lanes: lanes) }
@@ -97,7 +105,11 @@ struct NearestKernel {
       .input("own", count: pixels * pixelStride), .input("own_squares", count: pixels),
       .input("panel", count: channels * width), .input("squares", count: width),
     ]
-    if hasPositions { parameters.append(.input("positions", count: (pixels - 1) * candidates + live)) }
+    switch positions {
+    case .rows: parameters.append(.input("positions", count: (pixels - 1) * candidates + live))
+    case .panels: parameters.append(.input("positions", count: pixels * width))
+    case nil: break
+    }
     parameters.append(.output("distances", count: (pixels - 1) * distanceStride + width))
     return program.function("nearest_distances_p\(pixels)_\(live)_c\(channels)", parameters) { builder in
       var first = 0
@@ -126,8 +138,10 @@ struct NearestKernel {
         let place = LoopIndex.constant(vector * lanes)
         var distance: LoopValue = own - .f32(2, lanes: lanes) * tile.sum(pixel: pixel, vector: vector)
         distance = builder.let("distance", type, distance + .load("squares", place, type))
-        if hasPositions {
-          distance = distance + .load(buffer: "positions", row * candidates + place, type, mask: mask)
+        switch positions {
+        case .rows: distance = distance + .load(buffer: "positions", row * candidates + place, type, mask: mask)
+        case .panels: distance = distance + .load("positions", row * (vectors * lanes) + place, type)
+        case nil: break
         }
         // Of two operands the second where one is no number.
         let far = LoopValue.f32(.infinity, lanes: lanes)
