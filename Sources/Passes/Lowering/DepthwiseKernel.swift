@@ -3,8 +3,9 @@ import IR
 /// One output row of a depthwise convolution: vectors along channels, a tile of columns in registers, each input
 /// vector loaded once a kernel row and used by every tap that reaches it.
 ///
-/// Pixels that are a multiple of a KiB apart share few sets of the first cache, which cannot keep the lines of a tile until
-/// their other vectors are wanted: there a tile has all vectors of a line.
+/// A tile has all vectors of a line of the cache, and all channels of its columns are computed before the next tile's. The
+/// same vector of a row's pixels lies at one distance from the next, often a multiple of some lines: such lines share few
+/// sets of the first cache, which would not keep a row of them until their other vectors are wanted.
 struct DepthwiseKernel {
   var channels: Int
   var inputWidth: Int
@@ -38,8 +39,8 @@ struct DepthwiseKernel {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }
   }
 
-  /// Channel vectors of a tile: those of a line of 64 bytes, or one.
-  private var tileVectors: Int { channels % 256 == 0 && lanes > 1 ? max(1, 16 / lanes) : 1 }
+  /// Channel vectors of a tile: those of a line of 64 bytes, or one. Scalars have no registers for a line of them.
+  private var tileVectors: Int { lanes > 1 ? max(1, min(16, paddedChannels) / lanes) : 1 }
 
   /// Columns in registers at once: as many as leave room for one kernel row's inputs and a weight.
   private func tilePixels(registers: Int) -> Int {
@@ -67,27 +68,32 @@ struct DepthwiseKernel {
     ].filter { $0.pixels > 0 && $0.count > 0 }
     let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: sizes)
     return program.function(name(taps), parameters) { builder in
-      let vectors = paddedChannels / lanes
-      let careful = channels % lanes != 0 && !epilogue.keepsZero
-      let plain = careful ? vectors - 1 : vectors
-      builder.loop("vector", 0, .constant(plain), step: tileVectors) { builder, vector in
-        writeVectors(&builder, tiles, taps: taps, vectors: (0..<tileVectors).map { vector + .constant($0) }, live: nil)
-      }
-      if careful {
-        writeVectors(&builder, tiles, taps: taps, vectors: [.constant(plain)], live: channels - plain * lanes)
+      for shape in tiles.groups {
+        builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
+          let column = tile * shape.pixels + .constant(shape.first)
+          writeChannels(&builder) { builder, vectors, live in
+            writeTile(&builder, shape, taps: taps, vectors: vectors, column: column, live: live)
+          }
+        }
       }
     }
   }
 
-  private func writeVectors(
-    _ builder: inout LoopBuilder, _ tiles: ColumnTiles, taps: Range<Int>, vectors: [LoopIndex], live: Int?
+  /// All channel vectors, a line of them at a time; those behind the last whole line, and the one whose padding needs care,
+  /// by themselves.
+  private func writeChannels(
+    _ builder: inout LoopBuilder,
+    _ write: (_ builder: inout LoopBuilder, _ vectors: [LoopIndex], _ live: Int?) -> Void
   ) {
-    for shape in tiles.groups {
-      builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
-        let column = tile * shape.pixels + .constant(shape.first)
-        writeTile(&builder, shape, taps: taps, vectors: vectors, column: column, live: live)
-      }
+    let vectors = paddedChannels / lanes
+    let careful = channels % lanes != 0 && !epilogue.keepsZero
+    let plain = careful ? vectors - 1 : vectors
+    let whole = plain - plain % tileVectors
+    builder.loop("vector", 0, .constant(whole), step: tileVectors) { builder, vector in
+      write(&builder, (0..<tileVectors).map { vector + .constant($0) }, nil)
     }
+    builder.loop("vector", .constant(whole), .constant(plain)) { builder, vector in write(&builder, [vector], nil) }
+    if careful { write(&builder, [.constant(plain)], channels - plain * lanes) }
   }
 
   private func writeTile(
