@@ -175,10 +175,10 @@ extension FunctionEmitter {
   /// a + (m ? 1 : 0) in one operation, where the target has it; nil for anything else.
   private mutating func incremented(_ value: LoopValue) throws -> LoweredValue? {
     guard case .binary(.add, let a, .select(let mask, .constant(1, let type), .constant(0, _))) = value,
-      type.lanes > 1, let template = spelling("increment", type.with(lanes: layout(type).lanes))
+      type.lanes > 1, layout(type).lanes == layout(.mask(lanes: type.lanes)).lanes,
+      let template = spelling("increment", type.with(lanes: layout(type).lanes))
     else { return nil }
     let (number, chosen) = (try lower(a), try lower(mask))
-    guard number.lanes == chosen.lanes, number.parts.count == chosen.parts.count else { return nil }
     return LoweredValue(
       type: type, lanes: number.lanes, parts: zip(number.parts, chosen.parts).map { .spelled(template, [$0, $1]) })
   }

@@ -118,9 +118,10 @@ import Testing
       recorder.record(mask: .reduce(.all, mask), lanes: 1)
       recorder.record(.reduce(.count, mask), .i32, lanes: 1)
       recorder.record(.compress(mask, c), .f32)
-      let counts = LoopValue.constant(7, recorder.vector(.i32))
-      recorder.record(
-        counts + .select(mask, .constant(1, recorder.vector(.i32)), .constant(0, recorder.vector(.i32))), .i32)
+      for element in [ElementType.i32, .u32] {
+        let type = recorder.vector(element)
+        recorder.record(.constant(7, type) + .select(mask, .constant(1, type), .constant(0, type)), element)
+      }
     }
     try await run(
       recorder, "floats", [("a", .f32), ("b", .f32), ("c", .f32)], machine,

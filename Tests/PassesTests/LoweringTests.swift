@@ -128,7 +128,7 @@ import Testing
           &graph, first, "b", outputs: channels, kernel: kernel, strides: strides, padding: padding, groups: channels)
         return [try graph.add(Sigmoid(), [second])[0]]
       }
-      #expect(try Self.error(graph, target: target, workers: channels % 2 + 1) < 2e-6)
+      for workers in [1, 2] { #expect(try Self.error(graph, target: target, workers: workers) < 2e-6) }
     }
   }
 

@@ -150,6 +150,24 @@ import Testing
     #expect(try largestBuffer(.streamed) < 1200 * 1200 / 16)
   }
 
+  @Test func sharedPositionsArePackedOnce() throws {
+    var graph = Graph(name: "shared")
+    let x = graph.addInput(TensorType(.f32, [1, 12, 6, 10]), name: "x")
+    let type = TensorType(.f32, [1, 60, 60])
+    let positions = try graph.add(Constant(type: type, source: .named("positions")), [], name: "positions")
+    for (name, k) in [("a", 9), ("b", 5)] {
+      let n = try graph.add(BuildNeighborhood(construction: KNN(k: k)), [x, x] + positions, name: name, layer: name)
+      graph.outputs += try graph.add(Aggregate(kind: .maxRelative, direction: .neighborMinusSelf, start: nil), [x] + n)
+    }
+    LoweringTests.fillWeights(&graph, seed: 5)
+    let target = try Target.named("avx2")
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: target), on: graph)
+    let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: 1))
+    let weights = program.buffers.filter { $0.storage == .weights }
+    #expect(weights.map(\.count) == [60 * 64])
+  }
+
   @Test func blocksCoverTheirPixelsEvenly() {
     for pixels in 1...200 {
       for candidates in [1, 49, 196, 784, 3136] {

@@ -16,6 +16,9 @@ import Testing
   static let distances: [(name: String, make: @Sendable (_ place: Int, _ count: Int, _ number: Float) -> Float)] = [
     ("any", { _, _, number in number }),
     ("the least in one lane, which keeps too few", { place, _, number in (place % 16 == 3 ? 0 : 5) + number }),
+    ("lane by lane", { place, _, number in Float(place % 16) + number / 100 }),
+    ("some at minus infinity", { _, _, number in number < -0.8 ? -.infinity : number }),
+    ("many at minus infinity", { _, _, number in number < 0.3 ? -.infinity : number }),
     ("falling", { place, count, number in Float(count - place) + number / 4 }),
     ("few that differ", { _, _, number in (2 * number).rounded() }),
     ("all alike", { _, _, _ in 0.75 }),

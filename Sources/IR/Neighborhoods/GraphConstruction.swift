@@ -107,7 +107,7 @@ public struct FuzzyClustering: Hashable, Sendable {
 /// Features are divided by their L2 norm, or by `leastNorm` where that is more. The distance of a pixel and a candidate
 /// is the square of the Euclidean one, plus the positions' element where there are positions [1, H * W, h * w].
 /// Candidates in ascending order, the lower index first where distances are equal, give those at the ranks 0, `step`,
-/// 2 * `step`, ...; a distance that is infinite or NaN is nobody's, and ranks that nobody takes are candidate 0's.
+/// 2 * `step`, ...; a distance that is plus infinity or NaN is nobody's, and ranks that nobody takes are candidate 0's.
 public struct NearestSelection: Hashable, Sendable {
   /// How many neighbours a pixel has.
   public var count: Int

@@ -6,7 +6,7 @@ import RealModule
 /// Features are divided by their L2 norm, or by 1e-12 where that is more. The distance of a pixel and a candidate is
 /// the square of the Euclidean one, plus the positions' element where positions are given. Candidates in ascending
 /// order of distance, the lower index first where distances are equal, give as neighbours those at the ranks 0, d, 2d,
-/// ..., (k - 1) d for the dilation d. A distance that is infinite or NaN is no neighbour's; ranks that nobody takes are
+/// ..., (k - 1) d for the dilation d. A distance that is plus infinity or NaN is no neighbour's; ranks that nobody takes are
 /// candidate 0's.
 ///
 /// Operands after x [N, C, H, W]: the candidates' features [N, C, h, w], without which they are x, and the positions

@@ -39,14 +39,19 @@ struct DepthwiseKernel {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }
   }
 
-  /// Channel vectors of a tile: those of a line of 64 bytes, or one. Scalars have no registers for a line of them.
-  private var tileVectors: Int { lanes > 1 ? max(1, min(16, paddedChannels) / lanes) : 1 }
+  /// Whether the last vector's padding must be kept zero.
+  private var isCareful: Bool { channels % lanes != 0 && !epilogue.keepsZero }
+  /// Channel vectors without the one that needs care.
+  private var plainVectors: Int { paddedChannels / lanes - (isCareful ? 1 : 0) }
 
-  /// Columns in registers at once: as many as leave room for one kernel row's inputs and a weight.
-  private func tilePixels(registers: Int) -> Int {
-    // pixels accumulators a vector + (pixels - 1) * stride + extent inputs + 1 weight
+  /// Columns of a tile and its channel vectors: those of a line of 64 bytes, up to two, where that leaves registers for two
+  /// columns at least, so that an input serves more than one output.
+  private func tile(registers: Int) -> (columns: Int, vectors: Int) {
+    // columns accumulators a vector + (columns - 1) * stride + extent inputs + 1 weight
     let room = registers - 1 - columns.extent + columns.stride
-    return max(1, min(outputWidth, min(8, room / (tileVectors + columns.stride))))
+    func pixels(_ vectors: Int) -> Int { max(1, min(outputWidth, min(8, room / (vectors + columns.stride)))) }
+    let line = lanes > 1 ? min(2, 16 / lanes) : 1
+    return line > 1 && plainVectors >= line && pixels(line) > 1 ? (pixels(line), line) : (pixels(1), 1)
   }
 
   /// Adds the function for output rows whose kernel rows `taps` lie inside the input. Arguments: one input row a tap,
@@ -61,7 +66,7 @@ struct DepthwiseKernel {
       ]
       + epilogue.parameters(tensorElements: outputCount, channelElements: paddedChannels)
       + [.output("output", count: outputCount)]
-    let pixels = tilePixels(registers: program.target.registers)
+    let (pixels, vectors) = tile(registers: program.target.registers)
     let whole = outputWidth / pixels
     let sizes = [
       ProductSchedule.Tiles(pixels: pixels, count: whole), .init(pixels: outputWidth - whole * pixels, count: 1),
@@ -71,7 +76,7 @@ struct DepthwiseKernel {
       for shape in tiles.groups {
         builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
           let column = tile * shape.pixels + .constant(shape.first)
-          writeChannels(&builder) { builder, vectors, live in
+          writeChannels(&builder, together: vectors) { builder, vectors, live in
             writeTile(&builder, shape, taps: taps, vectors: vectors, column: column, live: live)
           }
         }
@@ -79,21 +84,18 @@ struct DepthwiseKernel {
     }
   }
 
-  /// All channel vectors, a line of them at a time; those behind the last whole line, and the one whose padding needs care,
-  /// by themselves.
+  /// All channel vectors, some at a time; those left over, and the one whose padding needs care, by themselves.
   private func writeChannels(
-    _ builder: inout LoopBuilder,
+    _ builder: inout LoopBuilder, together: Int,
     _ write: (_ builder: inout LoopBuilder, _ vectors: [LoopIndex], _ live: Int?) -> Void
   ) {
-    let vectors = paddedChannels / lanes
-    let careful = channels % lanes != 0 && !epilogue.keepsZero
-    let plain = careful ? vectors - 1 : vectors
-    let whole = plain - plain % tileVectors
-    builder.loop("vector", 0, .constant(whole), step: tileVectors) { builder, vector in
-      write(&builder, (0..<tileVectors).map { vector + .constant($0) }, nil)
+    let plain = plainVectors
+    let whole = plain - plain % together
+    builder.loop("vector", 0, .constant(whole), step: together) { builder, vector in
+      write(&builder, (0..<together).map { vector + .constant($0) }, nil)
     }
     builder.loop("vector", .constant(whole), .constant(plain)) { builder, vector in write(&builder, [vector], nil) }
-    if careful { write(&builder, [.constant(plain)], channels - plain * lanes) }
+    if isCareful { write(&builder, [.constant(plain)], channels - plain * lanes) }
   }
 
   private func writeTile(

@@ -12,6 +12,14 @@ public struct GraphLowering {
   /// Values that share memory with another: a reshape of row-major memory.
   private let aliases: [ValueID: ValueID]
   private var buffers: [ValueID: String] = [:]
+  /// Constants that kernels read packed for their panels, which several of them may share.
+  private var packed: [PackedConstant: String] = [:]
+
+  private struct PackedConstant: Hashable {
+    var value: ValueID
+    /// Vectors of each panel.
+    var panels: [Int]
+  }
   /// Outputs whose memory the caller owns but whose producer could not write there.
   private var copiedOutputs: [(from: ValueID, to: String)] = []
 
@@ -95,6 +103,19 @@ public struct GraphLowering {
       name = program.buffer(hint, .arena, type.element, count: type.storageCount)
     }
     buffers[root] = name
+    return name
+  }
+
+  /// The buffer of a constant of `[depth, channels]` packed panel after panel, each `[depth][its channels]`; nil where the
+  /// value is no float32 constant.
+  mutating func packedBuffer(for value: ValueID, depth: Int, _ panels: ProductPanels) -> String? {
+    guard let values = constant(value) else { return nil }
+    let widths = panels.schedule.panels.flatMap { Array(repeating: $0.vectors, count: $0.count) }
+    let key = PackedConstant(value: value, panels: widths)
+    if let known = packed[key] { return known }
+    let contents = panels.pack(depth: depth) { channel, step in Float(values[step * panels.channels + channel]) }
+    let name = program.constant("\(graph.values[value.index].name)_panels", contents)
+    packed[key] = name
     return name
   }
 

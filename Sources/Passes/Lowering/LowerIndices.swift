@@ -36,7 +36,7 @@ extension GraphLowering {
     let packed = program.buffer("nearest_panels", .arena, count: shape[1] * kernel.distanceStride)
     let distances = program.buffer(
       "nearest_distances", lowering == .fullMatrix ? .arena : .scratch, count: rows * kernel.distanceStride)
-    let positionBuffer = positions.map { self.positionBuffer($0, pixels: pixels, panels) }
+    let positionBuffer = positions.map { packedBuffer(for: $0, depth: pixels, panels) ?? buffer(for: $0) }
     let select = selecting(
       RankedSelectionKernel(candidates: candidates, selection: selection, lanes: lanes), from: distances,
       stride: kernel.distanceStride, to: buffer(for: node.results[0]))
@@ -122,13 +122,6 @@ extension GraphLowering {
   /// Pixels of one task: a block as the kernel likes it, shorter where there would not be one for each worker.
   private func blockPixels(_ pixels: Int, candidates: Int) -> Int {
     min(NearestKernel.blockPixels(pixels: pixels, candidates: candidates), ceilDivide(pixels, program.workers))
-  }
-
-  /// Constant positions are packed for the panels; others stay where they are.
-  private mutating func positionBuffer(_ positions: ValueID, pixels: Int, _ panels: ProductPanels) -> String {
-    guard let values = constant(positions) else { return buffer(for: positions) }
-    let packed = panels.pack(depth: pixels) { candidate, pixel in Float(values[pixel * panels.channels + candidate]) }
-    return program.constant("\(graph.values[positions.index].name)_panels", packed)
   }
 
   private mutating func scaledFeatures(_ value: ValueID, count: Int, _ kernel: NearestKernel) -> ScaledFeatures {

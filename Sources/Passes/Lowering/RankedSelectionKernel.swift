@@ -44,7 +44,7 @@ struct RankedSelectionKernel {
   /// What a call needs, in the order of its parameters.
   var scratch: [Scratch] {
     // Behind the last one collected whole vectors are written.
-    let collected = candidates + max(most, lanes)
+    let collected = candidates + most
     return [
       Scratch(parameter: "nearby", element: .f32, count: collected),
       Scratch(parameter: "who", element: .i32, count: collected, range: places),
@@ -94,7 +94,7 @@ struct RankedSelectionKernel {
     var isCrowded: LoopValue
   }
 
-  /// Finite numbers between which the last wanted distance lies, if there are enough finite ones at all.
+  /// Numbers between which the last wanted distance lies, if enough lie below infinity at all; the high one does.
   private typealias Bounds = (low: LoopValue, high: LoopValue)
 
   private func search(_ builder: inout LoopBuilder, _ bounds: Bounds) -> Threshold {
@@ -160,7 +160,7 @@ struct RankedSelectionKernel {
       return builder.let("wanted", floats, .select(isWanted, .variable(place), .f32(-.infinity, lanes: lanes)))
     }
     let last = wanted.dropFirst().reduce(wanted[0]) { .maximum($0, $1) }
-    return finite(&builder, low: .variable(least[0]), high: last)
+    return bounds(&builder, low: .variable(least[0]), high: last)
   }
 
   /// The high one is the greatest of the least distances of as many groups as ranks are wanted, or of all.
@@ -189,10 +189,11 @@ struct RankedSelectionKernel {
     let bound =
       greatest.map { LoopValue.variable($0) }
       ?? groups.dropFirst().reduce(LoopValue.variable(groups[0])) { .maximum($0, .variable($1)) }
-    return finite(&builder, low: least, high: bound)
+    return bounds(&builder, low: least, high: bound)
   }
 
-  private func finite(_ builder: inout LoopBuilder, low: LoopValue, high: LoopValue) -> Bounds {
+  /// The bounds of all lanes out of those of each.
+  private func bounds(_ builder: inout LoopBuilder, low: LoopValue, high: LoopValue) -> Bounds {
     let largest = LoopValue.f32(Double(Float.greatestFiniteMagnitude))
     let highest = builder.let("highest", .f32, .minimum(reduced(.maximum, high), largest))
     return (builder.let("lowest", .f32, .minimum(reduced(.minimum, low), highest)), highest)
@@ -250,11 +251,16 @@ struct RankedSelectionKernel {
     let below = threshold.key - .constant(1, .i32)
     let isZero = LoopValue.compare(.equal, threshold.key, .constant(0, .i32))
     let previous = value(&builder, builder.let("below", .i32, .select(isZero, .constant(-2, .i32), below)))
-    let above = builder.register("above", .f32, .f32(-.infinity))
+    // Not a number until something was collected: nothing is at or below that.
+    let above = builder.register("above", .f32, .f32(.nan))
     let upTo = builder.register("up_to", .f32, .select(threshold.isCrowded, previous, last))
-    builder.loop("turn", atMost: 2, while: .compare(.less, .variable(above), last)) { builder, _ in
+    let isOpen = LoopValue.unary(.not, .compare(.lessOrEqual, last, .variable(above)))
+    builder.loop("turn", atMost: 2, while: isOpen) { builder, _ in
       let (from, to) = (LoopValue.splat(.variable(above), lanes: lanes), LoopValue.splat(.variable(upTo), lanes: lanes))
-      collect(&builder, taken) { .binary(.and, .compare(.greater, $0, from), .compare(.lessOrEqual, $0, to)) }
+      collect(&builder, taken) { distances in
+        .binary(
+          .and, .unary(.not, .compare(.lessOrEqual, distances, from)), .compare(.lessOrEqual, distances, to))
+      }
       builder.assign(above, .variable(upTo))
       builder.assign(upTo, last)
     }

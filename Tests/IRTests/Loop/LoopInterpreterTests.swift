@@ -98,7 +98,12 @@ import Testing
     let front = try evaluate("compress(\(kept), iota i32x8 10)", LoopType(.i32, lanes: 8), as: Int32.self)
     #expect(front == [15, 16, 17, 0, 0, 0, 0, 0])
     #expect(try evaluate("reduce count \(kept)", .i32, as: Int32.self) == [3])
-    #expect(throws: DiagnosticList.self) { try evaluate("compress(iota i32x8 0, iota i32x8 0)", .i32, as: Int32.self) }
+    #expect(throws: DiagnosticList.self) {
+      try evaluate("compress(iota i32x8 0, iota i32x8 0)", LoopType(.i32, lanes: 8), as: Int32.self)
+    }
+    #expect(throws: DiagnosticList.self) {
+      try evaluate("compress(lanemask 4 1, iota i32x8 0)", LoopType(.i32, lanes: 8), as: Int32.self)
+    }
     #expect(throws: DiagnosticList.self) { try evaluate("reduce count iota i32x8 0", .i32, as: Int32.self) }
     #expect(try evaluate("convert f16x4 const f32x4 0x1p-24", bytes.with(.f16), as: UInt16.self)[1] == 1)
     #expect(try evaluate("round(const f32 2.5)", .f32, as: Float.self) == [2])
