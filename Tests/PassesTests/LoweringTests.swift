@@ -322,8 +322,9 @@ import Testing
         showsGates: false
       ).candidates.min { $0.cost < $1.cost }?.name
     }
-    #expect(cheapest(56, 8) == "symmetric")
-    #expect(cheapest(64, 8) == "class_pairs")
+    #expect(cheapest(32, 8) == "symmetric")
+    #expect(cheapest(40, 8) == "class_pairs")
+    #expect(cheapest(56, 8) == "class_pairs")
     #expect(cheapest(256, 8) == "class_pairs")
     #expect(cheapest(65, 8) == "direct")
   }

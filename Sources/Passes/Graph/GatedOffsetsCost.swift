@@ -10,11 +10,13 @@ struct GatedOffsetsCost {
 
   /// Every lowering that applies.
   var candidates: [LoweringCandidate] {
-    // To measure a neighbour is two loads, a subtraction, an absolute value and an addition; the sample is one more.
-    let measuring = 5
+    // To measure a neighbour is two loads, a subtraction, an absolute value and an addition; the sample is one more. Whether a
+    // neighbour is taken is a branch that waits for its distance.
+    let (measuring, branch) = (5, 2)
     var result = [
       LoweringCandidate(
-        GatedMaxRelativeKernel.Lowering.direct.rawValue, cost: Double(measuring * (offsets.count + 1) + 1),
+        GatedMaxRelativeKernel.Lowering.direct.rawValue,
+        cost: Double(measuring * (offsets.count + 1) + 1 + branch * offsets.count),
         reason: "\(offsets.count) rolls measured and read in place")
     ]
     let measured = SharedDistances(offsets, height: height, width: width).measured.count
@@ -23,17 +25,19 @@ struct GatedOffsetsCost {
       result.append(
         LoweringCandidate(
           GatedMaxRelativeKernel.Lowering.symmetric.rawValue,
-          cost: Double(measuring * (measured + 1) + 1 + offsets.count),
+          cost: Double(measuring * (measured + 1) + 1 + (branch + 1) * offsets.count),
           reason: "\(measured) of \(offsets.count) rolls measured, the others' distances shared"))
     }
     if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width) {
-      // A class's features and extremes are read and written once, its extremes written back. Three more decide between 12
-      // rolls, where `symmetric` was faster, and 14, where both took equal time (56 x 56 and 64 x 64 pixels, AVX2).
+      // Two pixels against two share their loads. What a class costs beside its pairs, to be copied together and its neighbours
+      // to be listed, decides between classes of 4 and of 5: among 6, 12, 24 and 48 vectors of channels, `symmetric` was
+      // the faster in two of four with 4, in none with 5 (AVX2, inputs of 128 and 160 pixels a side).
+      let (pair, classAlone) = (4, 13)
       let sizes = classes.map { "\($0.step) classes of \($0.count)" }.joined(separator: " and ")
       result.append(
         LoweringCandidate(
           GatedMaxRelativeKernel.Lowering.classPairs.rawValue,
-          cost: Double(measuring) * (Double(offsets.count) / 2 + 1) + 1 + Double(5 * classes.count + 3),
+          cost: Double(pair * offsets.count) / 2 + Double(measuring + 1 + classAlone * classes.count),
           reason: "\(sizes) pixels, whose pairs are measured once"))
     }
     return result

@@ -33,142 +33,152 @@ struct ResidueClasses: Hashable {
 /// One class after the other: its features are copied together, each of its pairs is measured once, and the neighbours that
 /// a pixel's distances admit are listed before they are taken, so that no branch waits for a distance.
 ///
-/// What is kept of a pixel is the extreme of its neighbours' features, not of the differences to them, since rounding is
-/// monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), but for the sign of a zero. The classes of the last axis subtract.
+/// What is kept of a pixel between two axes is the extreme of its neighbours' features, not of the differences to them, since
+/// rounding is monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), but for the sign of a zero. The classes of the last axis
+/// subtract.
 extension GatedMaxRelativeKernel {
-  /// Distances measured at a time.
-  private var together: Int { 4 }
-
-  /// Elements of the features, and of the extremes, of a class.
+  /// Elements of a class's features.
   func classElements(_ classes: ResidueClasses) -> Int { classes.count * pixelStride }
+
+  /// Elements from the distances of one member to those of the next: to all members, in whole vectors.
+  private func distanceStride(_ classes: ResidueClasses) -> Int { roundUp(classes.count, toMultipleOf: lanes) }
+
+  /// Elements of a class's distances.
+  func distanceElements(_ classes: ResidueClasses) -> Int { classes.count * distanceStride(classes) }
+
+  private func members(_ classes: ResidueClasses) -> CollectedNumbers {
+    CollectedNumbers(count: classes.count, lanes: lanes)
+  }
+
+  /// Elements of the list of a member's neighbours.
+  func nearElements(_ classes: ResidueClasses) -> Int { members(classes).room }
 
   /// Takes one class's pairs into the extremes of its pixels' neighbours.
   ///
-  /// Arguments: the image, the limit, the output, scratch (features, extremes, members), the class's first pixel.
+  /// Arguments: the image, the limit, the output, scratch (features, distances, members), the class's first pixel.
   /// - Parameters:
   ///   - isFirst: the output holds no extremes yet.
   ///   - isLast: the output becomes differences, at least `start`.
   func classFunction(
     _ classes: ResidueClasses, isFirst: Bool, isLast: Bool, in program: inout ProgramBuilder
   ) -> String {
-    let size = classElements(classes)
     let pixelStep = classes.axis == .vertical ? classes.step * width : classes.step
+    func floats(_ name: String, _ count: Int) -> LoopParameter {
+      LoopParameter(name, .view(.readWrite, .f32, count: count, range: nil))
+    }
     let parameters: [LoopParameter] = [
-      .input("input", count: height * rowStep), limitParameter,
-      LoopParameter("output", .view(.readWrite, .f32, count: height * rowStep, range: nil)),
-      LoopParameter("features", .view(.readWrite, .f32, count: size, range: nil)),
-      LoopParameter("extremes", .view(.readWrite, .f32, count: size, range: nil)),
-      LoopParameter("near", .view(.readWrite, .i32, count: classes.count, range: classes.members)),
+      .input("input", count: height * rowStep), limitParameter, floats("output", height * rowStep),
+      floats("features", classElements(classes)), floats("distances", distanceElements(classes)),
+      LoopParameter("near", .view(.readWrite, .i32, count: nearElements(classes), range: classes.members)),
       LoopParameter("first", .index(0...(pixels - 1 - (classes.count - 1) * pixelStep))),
     ]
     return program.function("gated_\(classes.axis)_class_\(shape)", parameters) { builder in
-      func pixel(_ member: LoopIndex) -> LoopIndex { .variable("first") + member * pixelStep }
-      /// Each vector of the class: its place in the class, and in the image.
-      func vectors(
-        _ builder: inout LoopBuilder, _ write: (inout LoopBuilder, _ own: LoopIndex, _ image: LoopIndex) -> Void
-      ) {
-        builder.loop("member", 0, .constant(classes.count)) { builder, member in
-          builder.loop("vector", 0, .constant(self.vectors)) { builder, vector in
-            write(&builder, member * pixelStride + vector * lanes, pixel(member) * pixelStride + vector * lanes)
-          }
+      func place(_ member: LoopIndex) -> LoopIndex { (.variable("first") + member * pixelStep) * pixelStride }
+      builder.loop("member", 0, .constant(classes.count)) { builder, member in
+        builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+          let own = member * pixelStride + vector * lanes
+          builder.store("features", own, .load("input", place(member) + vector * lanes, type))
         }
       }
-      vectors(&builder) { builder, own, image in
-        builder.store("features", own, .load("input", image, type))
-        let none = LoopValue.f32(selfMinusNeighbor ? .infinity : -.infinity, lanes: lanes)
-        builder.store("extremes", own, isFirst ? none : .load("output", image, type))
-      }
+      measurePairs(&builder, classes)
+      let limit = builder.let("limits", type, .splat(.load("limit", 0, .f32), lanes: lanes))
       builder.loop("member", 0, .constant(classes.count)) { builder, member in
-        let near = listNear(&builder, classes, member)
-        takeNear(&builder, classes, member, count: near)
-      }
-      vectors(&builder) { builder, own, image in
-        builder.store("output", image, isLast ? difference(own) : .load("extremes", own, type))
+        let near = listNear(&builder, classes, member, limit)
+        takeNear(&builder, classes, member, near, at: place(member), isFirst: isFirst, isLast: isLast)
       }
     }
   }
 
-  private func difference(_ place: LoopIndex) -> LoopValue {
-    let (own, extreme) = (LoopValue.load("features", place, type), LoopValue.load("extremes", place, type))
-    let difference = selfMinusNeighbor ? own - extreme : extreme - own
-    return start.map { .maximum(difference, .f32($0, lanes: lanes)) } ?? difference
+  /// Measures each pair once, two members against two, and writes its distance to both; a member is infinitely far from itself.
+  private func measurePairs(_ builder: inout LoopBuilder, _ classes: ResidueClasses) {
+    let (count, stride) = (classes.count, distanceStride(classes))
+    let far = LoopValue.f32(.infinity, lanes: lanes)
+    builder.loop("vector", 0, .constant(count * stride / lanes)) { builder, vector in
+      builder.store("distances", vector * lanes, far)
+    }
+    func measure(_ builder: inout LoopBuilder, _ rows: [LoopIndex], _ columns: [LoopIndex]) {
+      let found = distances(
+        &builder, "features", rows.map { $0 * pixelStride }, columns.map { $0 * pixelStride })
+      for (row, found) in zip(rows, found) {
+        for (column, distance) in zip(columns, found) {
+          builder.store("distances", row * stride + column, distance)
+          builder.store("distances", column * stride + row, distance)
+        }
+      }
+    }
+    builder.loop("member", 0, .constant(count - 1), step: 2) { builder, first in
+      let rows = [first, first + 1]
+      builder.loop("other", first + 1, .constant(count - 1), step: 2) { builder, other in
+        measure(&builder, rows, [other, other + 1])
+      }
+      // Of an even number one is left, whatever the rows.
+      if count.isMultiple(of: 2) { measure(&builder, rows, [.constant(count - 1)]) }
+      builder.store("distances", (first + 1) * stride + first + 1, .f32(.infinity))
+    }
+  }
+
+  /// Lists the members that `member`'s distances admit; returns how many.
+  private func listNear(
+    _ builder: inout LoopBuilder, _ classes: ResidueClasses, _ member: LoopIndex, _ limit: LoopValue
+  ) -> LoopIndex {
+    let members = members(classes)
+    let taken = members.none(&builder)
+    members.collect(&builder, behind: taken) { _, vector, numbers in
+      let distances = LoopValue.load("distances", member * distanceStride(classes) + vector * lanes, type)
+      return CollectedNumbers.Wanted(lanes: .compare(.less, distances, limit), kept: [("near", numbers)])
+    }
+    return members.end(&builder, taken)
   }
 
   private func farther(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
     selfMinusNeighbor ? .minimum(a, b) : .maximum(a, b)
   }
 
-  /// Lists the members behind `member` that its distances admit; returns how many.
-  private func listNear(_ builder: inout LoopBuilder, _ classes: ResidueClasses, _ member: LoopIndex) -> LoopIndex {
-    let last = classes.count - 1
-    let limit = builder.let("limit_value", .f32, .load("limit", 0, .f32))
-    let taken = builder.register("taken", .i32, range: 0...last, .constant(0, .i32))
-    func list(_ builder: inout LoopBuilder, _ others: [LoopIndex]) {
-      let distances = distances(&builder, "features", member * pixelStride, others.map { $0 * pixelStride })
-      for (other, distance) in zip(others, distances) {
-        let isNear = builder.let("is_near", .mask(lanes: 1), .compare(.less, distance, limit))
-        append(&builder, other, isNear, to: taken, last: last)
-        pass(&builder, isNear, [member, other])
-      }
-    }
-    let rest = member + 1 + (.constant(last) - member) / together * together
-    builder.loop("others", member + 1, .constant(classes.count - together + 1), step: together) { builder, first in
-      list(&builder, (0..<together).map { first + .constant($0) })
-    }
-    builder.loop("other", rest, .constant(classes.count)) { builder, other in list(&builder, [other]) }
-    return builder.letIndex("found", range: 0...last, .variable(taken))
-  }
-
-  /// Writes a member behind those listed before it; where it is not near itself, the next is written over it.
-  private func append(
-    _ builder: inout LoopBuilder, _ member: LoopIndex, _ isNear: LoopValue, to taken: String, last: Int
-  ) {
-    // The bounds change nothing: they are what proves that a member is one, and that there is room for it.
-    builder.store(
-      "near", builder.letIndex("place", range: 0...last, .variable(taken)),
-      .index(.minimum(member, .constant(last)), .i32, step: 0))
-    let next = LoopValue.variable(taken) + .select(isNear, .constant(1, .i32), .constant(0, .i32))
-    builder.assign(taken, .minimum(next, .constant(Double(last), .i32)))
-  }
-
-  /// A neighbour that is not admitted contributes 0, which a maximum that starts at 0 has seen; among extremes, 0 is the
-  /// pixel itself.
-  private func pass(_ builder: inout LoopBuilder, _ isNear: LoopValue, _ pair: [LoopIndex]) {
-    if start == 0 { return }
-    builder.ifValue(isNear) { _ in
-    } else: { builder in
-      for member in pair {
-        builder.loop("vector", 0, .constant(vectors)) { builder, vector in
-          let place = member * pixelStride + vector * lanes
-          builder.store("extremes", place, farther(.load("features", place, type), .load("extremes", place, type)))
-        }
-      }
-    }
-  }
-
-  /// Takes the listed members' features into the extremes of `member`, and its own into theirs.
+  /// Writes the extremes of the listed members' features, with what the output holds of other axes, or the difference to them.
   private func takeNear(
-    _ builder: inout LoopBuilder, _ classes: ResidueClasses, _ member: LoopIndex, count: LoopIndex
+    _ builder: inout LoopBuilder, _ classes: ResidueClasses, _ member: LoopIndex, _ count: LoopIndex,
+    at place: LoopIndex, isFirst: Bool, isLast: Bool
   ) {
-    // As many vectors at a time as leave registers for the others: features and extremes of each.
-    let width = (1...4).last { vectors % $0 == 0 } ?? 1
-    builder.loop("group", 0, .constant(vectors / width)) { builder, group in
-      let places = (0..<width).map { group * (width * lanes) + .constant($0 * lanes) }
-      func load(_ buffer: String, _ member: LoopIndex, _ place: LoopIndex) -> LoopValue {
-        .load(buffer, member * pixelStride + place, type)
+    let none = LoopValue.f32(selfMinusNeighbor ? .infinity : -.infinity, lanes: lanes)
+    func take(_ builder: inout LoopBuilder, _ group: LoopIndex, width: Int) {
+      let vectors = (0..<width).map { group + .constant($0 * lanes) }
+      func feature(_ member: LoopIndex, _ vector: LoopIndex) -> LoopValue {
+        .load("features", member * pixelStride + vector, type)
       }
-      let own = places.map { builder.let("own", type, load("features", member, $0)) }
-      let extremes = places.map { builder.register("extreme", type, load("extremes", member, $0)) }
+      let extremes = vectors.map {
+        builder.register("extreme", type, isFirst ? none : .load("output", place + $0, type))
+      }
       builder.loop("slot", 0, count) { builder, slot in
-        let other = builder.letIndex("neighbor", range: 0...(classes.count - 1), .load("near", slot, .i32))
-        for (place, (own, extreme)) in zip(places, zip(own, extremes)) {
-          builder.assign(extreme, farther(load("features", other, place), .variable(extreme)))
-          builder.store("extremes", other * pixelStride + place, farther(own, load("extremes", other, place)))
+        let other = builder.letIndex("neighbor", range: classes.members, .load("near", slot, .i32))
+        for (vector, extreme) in zip(vectors, extremes) {
+          builder.assign(extreme, farther(feature(other, vector), .variable(extreme)))
         }
       }
-      for (place, extreme) in zip(places, extremes) {
-        builder.store("extremes", member * pixelStride + place, .variable(extreme))
+      // A neighbour that is not admitted contributes 0, which a maximum that starts at 0 has seen; among extremes, 0 is the
+      // pixel itself.
+      if start != 0 {
+        builder.ifIndex([LoopComparison(count, .less, .constant(classes.count - 1))]) { builder in
+          for (vector, extreme) in zip(vectors, extremes) {
+            builder.assign(extreme, farther(feature(member, vector), .variable(extreme)))
+          }
+        }
+      }
+      for (vector, extreme) in zip(vectors, extremes) {
+        let value = isLast ? difference(feature(member, vector), .variable(extreme)) : .variable(extreme)
+        builder.store("output", place + vector, value)
       }
     }
+    // Equal groups of as many vectors as leave registers for what is loaded.
+    let width = ceilDivide(vectors, ceilDivide(vectors, 12))
+    builder.loop("group", 0, .constant(vectors / width)) { builder, group in
+      take(&builder, group * (width * lanes), width: width)
+    }
+    let rest = vectors % width
+    if rest > 0 { take(&builder, .constant((vectors - rest) * lanes), width: rest) }
+  }
+
+  private func difference(_ own: LoopValue, _ extreme: LoopValue) -> LoopValue {
+    let difference = selfMinusNeighbor ? own - extreme : extreme - own
+    return start.map { .maximum(difference, .f32($0, lanes: lanes)) } ?? difference
   }
 }

@@ -196,20 +196,25 @@ struct GatedMaxRelativeKernel {
 
   /// The sum over channels of |x_i - x_j|.
   private func distance(_ builder: inout LoopBuilder, _ own: LoopIndex, _ other: LoopIndex) -> LoopValue {
-    distances(&builder, "input", own, [other])[0]
+    distances(&builder, "input", [own], [other])[0][0]
   }
 
-  /// The sums over channels of |x_i - x_j| for several j, which hide each other's latency.
+  /// The sums over channels of |x_i - x_j| for some i, each with some j, which hide each other's latency.
   func distances(
-    _ builder: inout LoopBuilder, _ features: String, _ own: LoopIndex, _ others: [LoopIndex]
-  ) -> [LoopValue] {
+    _ builder: inout LoopBuilder, _ features: String, _ own: [LoopIndex], _ others: [LoopIndex]
+  ) -> [[LoopValue]] {
     let width = min(2, vectors)
-    let sums = others.map { _ in (0..<width).map { _ in builder.register("sum", type, .f32(0, lanes: lanes)) } }
+    let sums = own.map { _ in
+      others.map { _ in (0..<width).map { _ in builder.register("sum", type, .f32(0, lanes: lanes)) } }
+    }
     func add(_ builder: inout LoopBuilder, _ place: Int, _ vector: LoopIndex) {
-      let here = builder.let("here", type, .load(features, own + vector * lanes, type))
-      for (sums, other) in zip(sums, others) {
-        let apart = LoopValue.unary(.absolute, here - .load(features, other + vector * lanes, type))
-        builder.assign(sums[place], .variable(sums[place]) + apart)
+      let here = own.map { builder.let("here", type, .load(features, $0 + vector * lanes, type)) }
+      for (column, other) in others.enumerated() {
+        let there = builder.let("there", type, .load(features, other + vector * lanes, type))
+        for (here, sums) in zip(here, sums) {
+          let sum = sums[column][place]
+          builder.assign(sum, .variable(sum) + .unary(.absolute, here - there))
+        }
       }
     }
     builder.loop("group", 0, .constant(vectors / width)) { builder, group in
@@ -217,8 +222,10 @@ struct GatedMaxRelativeKernel {
     }
     for rest in 0..<(vectors % width) { add(&builder, rest, .constant(vectors / width * width + rest)) }
     return sums.map { sums in
-      let sum = sums.dropFirst().reduce(LoopValue.variable(sums[0])) { $0 + .variable($1) }
-      return builder.let("distance", .f32, lanes == 1 ? sum : .reduce(.add, sum))
+      sums.map { sums in
+        let sum = sums.dropFirst().reduce(LoopValue.variable(sums[0])) { $0 + .variable($1) }
+        return builder.let("distance", .f32, lanes == 1 ? sum : .reduce(.add, sum))
+      }
     }
   }
 

@@ -112,12 +112,14 @@ extension GraphLowering {
   private mutating func outputByClasses(
     _ classes: [ResidueClasses], of kernel: GatedMaxRelativeKernel, _ images: GatedImages
   ) -> GatedOutput {
-    let size = classes.map { kernel.classElements($0) }.max() ?? 0
-    let features = program.buffer("class_features", .scratch, count: size)
-    let extremes = program.buffer("class_extremes", .scratch, count: size)
+    func scratch(_ name: String, _ count: (ResidueClasses) -> Int) -> String {
+      program.buffer(name, .scratch, count: classes.map(count).max() ?? 0)
+    }
+    let features = scratch("class_features") { kernel.classElements($0) }
+    let distances = scratch("class_distances") { kernel.distanceElements($0) }
     let calls = classes.enumerated().map { place, kind in
       (
-        kind, program.buffer("class_near", .scratch, .i32, count: kind.count, range: kind.members),
+        kind, program.buffer("class_near", .scratch, .i32, count: kernel.nearElements(kind), range: kind.members),
         kernel.classFunction(kind, isFirst: place == 0, isLast: place == classes.count - 1, in: &program)
       )
     }
@@ -125,7 +127,7 @@ extension GraphLowering {
       let arguments: [LoopArgument] = [
         .view(buffer: images.input.buffer, image * images.input.imageElements), .view(buffer: images.limit, 0),
         .view(buffer: images.output.buffer, image * images.output.imageElements), .view(buffer: features, 0),
-        .view(buffer: extremes, 0),
+        .view(buffer: distances, 0),
       ]
       for (kind, near, function) in calls {
         func call(_ builder: inout LoopBuilder, _ first: LoopIndex) {

@@ -25,7 +25,8 @@ struct RankedSelectionKernel {
 
   private var floats: LoopType { LoopType(.f32, lanes: lanes) }
   private var integers: LoopType { LoopType(.i32, lanes: lanes) }
-  private var places: ClosedRange<Int> { 0...(candidates - 1) }
+  private var numbers: CollectedNumbers { CollectedNumbers(count: candidates, lanes: lanes) }
+  private var places: ClosedRange<Int> { numbers.numbers }
   /// Elements of a pixel's distances: the candidates in whole vectors, infinite behind the last.
   private var distanceCount: Int { roundUp(candidates, toMultipleOf: lanes) }
   private var vectors: Int { distanceCount / lanes }
@@ -63,7 +64,7 @@ struct RankedSelectionKernel {
     let name = "nearest_select_\(selection.count)x\(selection.step)_of_\(candidates)"
     let ranks = rankFunction(in: &program)
     return program.function(name, parameters) { builder in
-      let taken = builder.register("taken", LoopType(.u32), .constant(0, LoopType(.u32)))
+      let taken = numbers.none(&builder)
       if candidates <= most {
         collect(&builder, taken) { .compare(.less, $0, .f32(.infinity, lanes: lanes)) }
       } else if let kept {
@@ -270,32 +271,15 @@ struct RankedSelectionKernel {
   private func collect(
     _ builder: inout LoopBuilder, _ taken: String, where areWanted: (LoopValue) -> LoopValue
   ) {
-    // What lies behind the last candidate is infinitely far and never wanted; the clamp proves the range.
-    func clamped(_ numbers: LoopValue) -> LoopValue {
-      .minimum(numbers, .constant(Double(candidates - 1), integers))
-    }
-    let numbers = builder.register("numbers", integers, range: places, clamped(.index(0, integers, step: 1)))
-    builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+    numbers.collect(&builder, behind: taken) { builder, vector, numbers in
       let distances = builder.let("distances_here", floats, .load("distances", vector * lanes, floats))
-      let wanted = builder.let("wanted", .mask(lanes: lanes), areWanted(distances))
-      let end = self.end(&builder, taken)
-      builder.store("nearby", end, .compress(wanted, distances))
-      builder.store("who", end, .compress(wanted, .variable(numbers)))
-      let found = LoopValue.convert(.reduce(.count, wanted), LoopType(.u32), saturating: false)
-      builder.assign(taken, .variable(taken) + found)
-      builder.assign(numbers, clamped(.variable(numbers) + .constant(Double(lanes), integers)))
+      return CollectedNumbers.Wanted(lanes: areWanted(distances), kept: [("nearby", distances), ("who", numbers)])
     }
-  }
-
-  /// Where the next one collected goes.
-  private func end(_ builder: inout LoopBuilder, _ taken: String) -> LoopIndex {
-    builder.letIndex(
-      "end", range: 0...candidates, .minimum(.variable(taken), .constant(Double(candidates), LoopType(.u32))))
   }
 
   /// Fills up the collected ones to `most` with candidate 0, infinitely far.
   private func pad(_ builder: inout LoopBuilder, _ taken: String) {
-    let end = self.end(&builder, taken)
+    let end = numbers.end(&builder, taken)
     builder.loop("vector", 0, .constant(most / lanes)) { builder, vector in
       builder.store("nearby", end + vector * lanes, .f32(.infinity, lanes: lanes))
       builder.store("who", end + vector * lanes, .constant(0, integers))
