@@ -142,44 +142,21 @@ struct LoopMentions {
 
   mutating func visit(_ value: LoopValue) {
     switch value {
-    case .constant: break
+    case .constant, .splat, .unary, .convert, .binary, .compare, .fma, .select, .instruction, .apply: break
     case .variable(let name): use(name)
     case .element(let name, let index):
       use(name)
       access(name, index)
-    case .load(let buffer, let index, _, let mask):
+    case .load(let buffer, let index, _, mask: _):
       hasLoad = true
       use(buffer: buffer)
       visit(index)
-      if let mask { visit(mask) }
-    case .index(let index, _, step: _), .firstLanes(let index, lanes: _): visit(index)
-    case .splat(let a, lanes: _), .unary(_, let a): visit(a)
-    case .convert(let a, _, saturating: _): visit(a)
-    case .reinterpret(let a, _), .reduce(_, let a):
-      crossesLanes = true
-      visit(a)
-    case .binary(_, let a, let b), .compare(_, let a, let b):
-      visit(a)
-      visit(b)
-    case .permute(let a, let b), .compress(let a, let b):
-      crossesLanes = true
-      visit(a)
-      visit(b)
-    case .fma(let a, let b, let c), .select(let a, let b, let c):
-      visit(a)
-      visit(b)
-      visit(c)
-    case .shuffle(let a, let b, _):
-      crossesLanes = true
-      visit(a)
-      if let b { visit(b) }
-    case .gather(let buffer, let offsets, _, let mask):
+    case .gather(let buffer, _, _, mask: _):
       hasLoad = true
       use(buffer: buffer)
-      visit(offsets)
-      if let mask { visit(mask) }
-    case .instruction(_, let operands), .apply(_, let operands):
-      for operand in operands { visit(operand) }
+    case .index(let index, _, step: _), .firstLanes(let index, lanes: _): visit(index)
+    case .reinterpret, .reduce, .permute, .compress, .shuffle: crossesLanes = true
     }
+    for operand in value.operands { visit(operand) }
   }
 }

@@ -45,12 +45,6 @@ extension LoopVerifier {
 extension LoopValue {
   /// Buffers read here and inside, in order, repeats and all.
   fileprivate var buffersTouched: [String] {
-    let inside = operands.flatMap(\.buffersTouched)
-    switch self {
-    case .load(let buffer, _, _, mask: _), .gather(let buffer, _, _, mask: _): return inside + [buffer]
-    case .constant, .variable, .element, .splat, .index, .firstLanes, .unary, .binary, .fma, .compare, .select,
-      .convert, .reinterpret, .shuffle, .permute, .compress, .reduce, .instruction, .apply:
-      return inside
-    }
+    operands.flatMap(\.buffersTouched) + (loadedBuffer.map { [$0] } ?? [])
   }
 }

@@ -28,16 +28,18 @@ struct GatedOffsetsCost {
           cost: Double(measuring * (measured + 1) + 1 + (branch + 1) * offsets.count),
           reason: "\(measured) of \(offsets.count) rolls measured, the others' distances shared"))
     }
-    if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width) {
-      // Two pixels against two share their loads. What a class costs beside its pairs, to be copied together and its neighbours
-      // to be listed, decides between classes of 4 and of 5: among 6, 12, 24 and 48 vectors of channels, `symmetric` was
+    if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width),
+      classes.allSatisfy({ $0.count <= ResidueClasses.most })
+    {
+      // Two pixels against two share their loads. What the classes of an axis cost beside their pairs, to be copied together and
+      // neighbours to be listed, decides between classes of 4 and of 5: among 6, 12, 24 and 48 vectors of channels, `symmetric` was
       // the faster in two of four with 4, in none with 5 (AVX2, inputs of 128 and 160 pixels a side).
-      let (pair, classAlone) = (4, 13)
+      let (pair, axisAlone) = (4, 13.5)
       let sizes = classes.map { "\($0.step) classes of \($0.count)" }.joined(separator: " and ")
       result.append(
         LoweringCandidate(
           GatedMaxRelativeKernel.Lowering.classPairs.rawValue,
-          cost: Double(pair * offsets.count) / 2 + Double(measuring + 1 + classAlone * classes.count),
+          cost: Double(pair * offsets.count) / 2 + Double(measuring + 1) + axisAlone * Double(classes.count),
           reason: "\(sizes) pixels, whose pairs are measured once"))
     }
     return result

@@ -144,21 +144,6 @@ extension [LoopStatement] {
 extension LoopValue {
   /// Every buffer the value loads from.
   var bufferNames: Set<String> {
-    switch self {
-    case .constant, .variable, .element, .index, .firstLanes: return []
-    case .load(let buffer, _, _, let mask): return (mask?.bufferNames ?? []).union([buffer])
-    case .gather(let buffer, let index, _, let mask):
-      return index.bufferNames.union(mask?.bufferNames ?? []).union([buffer])
-    case .splat(let value, lanes: _), .unary(_, let value), .convert(let value, _, saturating: _),
-      .reinterpret(let value, _), .reduce(_, let value):
-      return value.bufferNames
-    case .binary(_, let a, let b), .compare(_, let a, let b), .permute(let a, let b), .compress(let a, let b):
-      return a.bufferNames.union(b.bufferNames)
-    case .fma(let a, let b, let c), .select(let a, let b, let c):
-      return a.bufferNames.union(b.bufferNames).union(c.bufferNames)
-    case .shuffle(let a, let b, _): return a.bufferNames.union(b?.bufferNames ?? [])
-    case .instruction(_, let operands), .apply(_, let operands):
-      return operands.reduce(into: []) { $0.formUnion($1.bufferNames) }
-    }
+    operands.reduce(into: loadedBuffer.map { [$0] } ?? []) { $0.formUnion($1.bufferNames) }
   }
 }

@@ -11,6 +11,9 @@ struct ResidueClasses: Hashable {
   /// Pixels of a class.
   var count: Int
 
+  /// Most pixels of a class whose pairs are measured together: their distances then take 64 KiB.
+  static let most = 128
+
   /// The numbers of a class's pixels.
   var members: ClosedRange<Int> { 0...(count - 1) }
 
@@ -31,7 +34,7 @@ struct ResidueClasses: Hashable {
 }
 
 /// One class after the other: its features are copied together, each of its pairs is measured once, and the neighbours that
-/// a pixel's distances admit are listed before they are taken, so that no branch waits for a distance.
+/// a pixel's distances admit are listed before they are taken, so that no branch for each neighbour waits for its distance.
 ///
 /// What is kept of a pixel between two axes is the extreme of its neighbours' features, not of the differences to them, since
 /// rounding is monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), but for the sign of a zero. The classes of the last axis
@@ -43,15 +46,15 @@ extension GatedMaxRelativeKernel {
   /// Elements from the distances of one member to those of the next: to all members, in whole vectors.
   private func distanceStride(_ classes: ResidueClasses) -> Int { roundUp(classes.count, toMultipleOf: lanes) }
 
-  /// Elements of a class's distances.
+  /// Elements of a class's distances, the square of its pixels: `ResidueClasses.most` bounds them.
   func distanceElements(_ classes: ResidueClasses) -> Int { classes.count * distanceStride(classes) }
 
-  private func members(_ classes: ResidueClasses) -> CollectedNumbers {
+  private func collector(_ classes: ResidueClasses) -> CollectedNumbers {
     CollectedNumbers(count: classes.count, lanes: lanes)
   }
 
   /// Elements of the list of a member's neighbours.
-  func nearElements(_ classes: ResidueClasses) -> Int { members(classes).room }
+  func nearElements(_ classes: ResidueClasses) -> Int { collector(classes).room }
 
   /// Takes one class's pairs into the extremes of its pixels' neighbours.
   ///
@@ -89,7 +92,8 @@ extension GatedMaxRelativeKernel {
     }
   }
 
-  /// Measures each pair once, two members against two, and writes its distance to both; a member is infinitely far from itself.
+  /// Measures each pair once, two members against two, and writes its distance to both. The second of two is also measured against
+  /// itself, once; a member shall be infinitely far from itself.
   private func measurePairs(_ builder: inout LoopBuilder, _ classes: ResidueClasses) {
     let (count, stride) = (classes.count, distanceStride(classes))
     let far = LoopValue.f32(.infinity, lanes: lanes)
@@ -113,6 +117,7 @@ extension GatedMaxRelativeKernel {
       }
       // Of an even number one is left, whatever the rows.
       if count.isMultiple(of: 2) { measure(&builder, rows, [.constant(count - 1)]) }
+      // The second member's distance to itself was written over what all began as.
       builder.store("distances", (first + 1) * stride + first + 1, .f32(.infinity))
     }
   }
@@ -121,13 +126,13 @@ extension GatedMaxRelativeKernel {
   private func listNear(
     _ builder: inout LoopBuilder, _ classes: ResidueClasses, _ member: LoopIndex, _ limit: LoopValue
   ) -> LoopIndex {
-    let members = members(classes)
-    let taken = members.none(&builder)
-    members.collect(&builder, behind: taken) { _, vector, numbers in
+    let collector = collector(classes)
+    let taken = collector.counter(&builder)
+    collector.collect(&builder, behind: taken) { _, vector, numbers in
       let distances = LoopValue.load("distances", member * distanceStride(classes) + vector * lanes, type)
-      return CollectedNumbers.Wanted(lanes: .compare(.less, distances, limit), kept: [("near", numbers)])
+      return CollectedNumbers.Wanted(mask: .compare(.less, distances, limit), kept: [("near", numbers)])
     }
-    return members.end(&builder, taken)
+    return collector.end(&builder, taken)
   }
 
   private func farther(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
@@ -168,7 +173,7 @@ extension GatedMaxRelativeKernel {
         builder.store("output", place + vector, value)
       }
     }
-    // Equal groups of as many vectors as leave registers for what is loaded.
+    // Groups as equal as can be, of as many vectors as leave registers for what is loaded.
     let width = ceilDivide(vectors, ceilDivide(vectors, 12))
     builder.loop("group", 0, .constant(vectors / width)) { builder, group in
       take(&builder, group * (width * lanes), width: width)

@@ -73,9 +73,12 @@ extension GraphLowering {
     case .symmetric: return outputByRows(of: kernel, images, isShared: true)
     case .classPairs:
       guard kernel.gateStep == nil,
-        let classes = ResidueClasses.of(kernel.offsets, height: kernel.height, width: kernel.width)
+        let classes = ResidueClasses.of(kernel.offsets, height: kernel.height, width: kernel.width),
+        classes.allSatisfy({ $0.count <= ResidueClasses.most })
       else {
-        throw Diagnostic("class_pairs needs rolls that join residue classes, and shows no gates", at: node.location)
+        throw Diagnostic(
+          "class_pairs needs rolls that join residue classes of at most \(ResidueClasses.most) pixels, and shows no gates",
+          at: node.location)
       }
       return outputByClasses(classes, of: kernel, images)
     }

@@ -44,8 +44,8 @@ struct RankedSelectionKernel {
 
   /// What a call needs, in the order of its parameters.
   var scratch: [Scratch] {
-    // Behind the last one collected whole vectors are written.
-    let collected = candidates + most
+    // Behind the last one collected whole vectors are written, `most` at the end: more than one, as collecting asks for.
+    let collected = max(candidates + most, numbers.room)
     return [
       Scratch(parameter: "nearby", element: .f32, count: collected),
       Scratch(parameter: "who", element: .i32, count: collected, range: places),
@@ -64,7 +64,7 @@ struct RankedSelectionKernel {
     let name = "nearest_select_\(selection.count)x\(selection.step)_of_\(candidates)"
     let ranks = rankFunction(in: &program)
     return program.function(name, parameters) { builder in
-      let taken = numbers.none(&builder)
+      let taken = numbers.counter(&builder)
       if candidates <= most {
         collect(&builder, taken) { .compare(.less, $0, .f32(.infinity, lanes: lanes)) }
       } else if let kept {
@@ -273,7 +273,7 @@ struct RankedSelectionKernel {
   ) {
     numbers.collect(&builder, behind: taken) { builder, vector, numbers in
       let distances = builder.let("distances_here", floats, .load("distances", vector * lanes, floats))
-      return CollectedNumbers.Wanted(lanes: areWanted(distances), kept: [("nearby", distances), ("who", numbers)])
+      return CollectedNumbers.Wanted(mask: areWanted(distances), kept: [("nearby", distances), ("who", numbers)])
     }
   }
 
