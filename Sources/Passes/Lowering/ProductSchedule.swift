@@ -29,7 +29,8 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
 ///
 /// Figures of Zen 3 and Ice Lake: two fused multiply-adds and two loads a cycle, four cycles of latency; weights that
 /// do not fit in L1 are assumed to stream from L2 at 24 bytes a cycle, a quarter less than `Benchmarks/compare` reads on
-/// Zen 3. None of the figures has been fitted to timed products yet.
+/// Zen 3. Held against timed products there: of 18 of mobilevig_ti, `vigc tune` found nothing 1 % faster for 16
+/// (docs/Performance.md).
 struct ProductCost {
   var target: Target
   /// Length of the reduction.
