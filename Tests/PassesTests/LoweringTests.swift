@@ -319,6 +319,10 @@ import Testing
       [],
     ]
     for rolls in others { #expect(classes(rolls, 7, 6) == nil) }
+    // As long as a class may be, and longer.
+    for (count, found) in [(128, [ResidueClasses(axis: .vertical, step: 1, count: 128)]), (129, nil)] {
+      #expect(classes((1..<count).map { ($0, 0) }, count, 3) == found)
+    }
   }
 
   @Test func longClassesAreMeasuredByPairs() {

@@ -28,9 +28,7 @@ struct GatedOffsetsCost {
           cost: Double(measuring * (measured + 1) + 1 + (branch + 1) * offsets.count),
           reason: "\(measured) of \(offsets.count) rolls measured, the others' distances shared"))
     }
-    if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width),
-      classes.allSatisfy({ $0.count <= ResidueClasses.most })
-    {
+    if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width) {
       // Two pixels against two share their loads. What the classes of an axis cost beside their pairs, to be copied together and
       // neighbours to be listed, decides between classes of 4 and of 5: among 6, 12, 24 and 48 vectors of channels, `symmetric` was
       // the faster in two of four with 4, in none with 5 (AVX2, inputs of 128 and 160 pixels a side).

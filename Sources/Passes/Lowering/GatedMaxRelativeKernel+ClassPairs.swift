@@ -18,7 +18,7 @@ struct ResidueClasses: Hashable {
   var members: ClosedRange<Int> { 0...(count - 1) }
 
   /// The classes of the axes that have rolls, vertical ones first; nil where some roll is along none, or where the rolls of
-  /// an axis are not all K, 2K, ... < N, each once, in any order.
+  /// an axis are not all K, 2K, ... < N, each once, in any order, or a class has more than `most` pixels.
   static func of(_ offsets: [Offset], height: Int, width: Int) -> [ResidueClasses]? {
     let wrapped = offsets.map { $0.wrapped(height: height, width: width) }
     guard wrapped.allSatisfy({ ($0.dy == 0) != ($0.dx == 0) }) else { return nil }
@@ -29,7 +29,7 @@ struct ResidueClasses: Hashable {
       guard let step = MaxRelativeKernel.step(of: displacements, length: length), length % step == 0 else { return nil }
       result.append(ResidueClasses(axis: axis, step: step, count: length / step))
     }
-    return result.isEmpty ? nil : result
+    return result.isEmpty || result.contains { $0.count > most } ? nil : result
   }
 }
 

@@ -73,8 +73,7 @@ extension GraphLowering {
     case .symmetric: return outputByRows(of: kernel, images, isShared: true)
     case .classPairs:
       guard kernel.gateStep == nil,
-        let classes = ResidueClasses.of(kernel.offsets, height: kernel.height, width: kernel.width),
-        classes.allSatisfy({ $0.count <= ResidueClasses.most })
+        let classes = ResidueClasses.of(kernel.offsets, height: kernel.height, width: kernel.width)
       else {
         throw Diagnostic(
           "class_pairs needs rolls that join residue classes of at most \(ResidueClasses.most) pixels, and shows no gates",

@@ -44,8 +44,8 @@ struct RankedSelectionKernel {
 
   /// What a call needs, in the order of its parameters.
   var scratch: [Scratch] {
-    // Behind the last one collected whole vectors are written, `most` at the end: more than one, as collecting asks for.
-    let collected = max(candidates + most, numbers.room)
+    // Behind the last one collected whole vectors are written: one while collecting, at the end `most` elements, no fewer.
+    let collected = candidates + most
     return [
       Scratch(parameter: "nearby", element: .f32, count: collected),
       Scratch(parameter: "who", element: .i32, count: collected, range: places),
