@@ -7,7 +7,7 @@ import RealModule
 /// Near means that the L1 distance over the channels is strictly below mean - deviation of a sample: for every pixel
 /// of the image, its distance to the pixel ceil(H / 2) rows down and ceil(W / 2) columns right, wrapping. The deviation
 /// divides by the number of pixels less one.
-public struct DAGC: GraphConstruction {
+public struct DAGC: StepConstruction {
   public static let kind = "dagc"
 
   /// K, in pixels.
@@ -17,23 +17,15 @@ public struct DAGC: GraphConstruction {
     self.step = step
   }
 
-  public init(_ reader: inout AttributeReader) throws {
-    self.step = try reader.integer("step")
-  }
-
-  public var attributes: [Attribute] { [Attribute("step", .integer(step))] }
-
   public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
-    if step < 1 { throw Diagnostic("dagc: the step is \(step); it must be at least 1") }
+    try checkStep()
     return .gatedOffsets(offsets(height: height, width: width))
   }
 
   public func gate(height: Int, width: Int) -> OffsetGate? { .nearInL1(sample: sample(height: height, width: width)) }
 
-  private func offsets(height: Int, width: Int) -> [Offset] {
-    let down = stride(from: step, to: height, by: step).map { Offset(dy: $0, dx: 0) }
-    let right = stride(from: step, to: width, by: step).map { Offset(dy: 0, dx: $0) }
-    return down + right
+  public func offsets(height: Int, width: Int) -> [Offset] {
+    axialOffsets(height: height, width: width)
   }
 
   private func sample(height: Int, width: Int) -> Offset { Offset(dy: ceilDivide(height, 2), dx: ceilDivide(width, 2)) }

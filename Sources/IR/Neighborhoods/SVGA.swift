@@ -1,9 +1,7 @@
-import RealModule
-
 /// Sparse vision graph attention (Munir, Avery and Marculescu, MobileViG, arXiv:2307.00395): the neighbours of a pixel
 /// are those K, 2K, ... rows away while below the height, then those K, 2K, ... columns away while below the width,
 /// wrapping. The graph is the same for every image.
-public struct SVGA: GraphConstruction {
+public struct SVGA: StepConstruction {
   public static let kind = "svga"
 
   /// K, in pixels.
@@ -13,28 +11,7 @@ public struct SVGA: GraphConstruction {
     self.step = step
   }
 
-  public init(_ reader: inout AttributeReader) throws {
-    self.step = try reader.integer("step")
+  public func offsets(height: Int, width: Int) -> [Offset] {
+    axialOffsets(height: height, width: width)
   }
-
-  public var attributes: [Attribute] { [Attribute("step", .integer(step))] }
-
-  public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
-    if step < 1 { throw Diagnostic("svga: the step is \(step); it must be at least 1") }
-    return .offsets(offsets(height: height, width: width))
-  }
-
-  private func offsets(height: Int, width: Int) -> [Offset] {
-    let down = stride(from: step, to: height, by: step).map { Offset(dy: $0, dx: 0) }
-    let right = stride(from: step, to: width, by: step).map { Offset(dy: 0, dx: $0) }
-    return down + right
-  }
-
-  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
-    _ x: Tensor<T>, data: [Tensor<T>]
-  ) throws -> NeighborhoodValue {
-    .offsets(offsets(height: x.shape[2], width: x.shape[3]))
-  }
-
-  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {}
 }

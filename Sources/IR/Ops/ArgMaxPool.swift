@@ -87,15 +87,10 @@ public struct ArgMaxPool: Op {
     var shape = Array(x.shape[..<2])
     for (axis, window) in windows().enumerated() {
       let extent = x.shape[axis + 2]
-      let size = try window.outputSize(height: 1, width: extent, checker)[1]
-      for output in 0..<size {
-        let first = output * strides[axis] - padding[axis]
-        let taps = (0..<kernel[axis]).lazy.map { first + $0 * dilation[axis] }
-        if !taps.contains(where: { $0 >= 0 && $0 < extent }) {
-          throw checker.problem("with padding [\(checker.list(padding))] a window sees no element of \(x)")
-        }
+      shape.append(try window.outputSize(height: 1, width: extent, checker)[1])
+      if window.missesOperand(height: 1, width: extent) {
+        throw checker.problem("with padding [\(checker.list(padding))] a window sees no element of \(x)")
       }
-      shape.append(size)
     }
     try checker.checkShape(shape)
     return [.tensor(TensorType(.i64, shape))]

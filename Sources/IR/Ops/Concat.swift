@@ -1,7 +1,7 @@
 import RealModule
 
 /// Its operands one after another along an axis.
-public struct Concat: Op {
+public struct Concat: AxisOp {
   public static let mnemonic = "concat"
 
   public var axis: Int
@@ -9,12 +9,6 @@ public struct Concat: Op {
   public init(axis: Int) {
     self.axis = axis
   }
-
-  public init(_ reader: inout AttributeReader) throws {
-    self.axis = try reader.integer("axis")
-  }
-
-  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
 
   public var mapsZeroToZero: Bool { true }
 

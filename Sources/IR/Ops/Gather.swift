@@ -1,6 +1,6 @@
 /// The slices of data along `axis` that indices name, in the shape of the indices: for data [A.., n, B..] and indices
 /// [I..] the result is [A.., I.., B..]. Indices are as in `GatherOp`.
-public struct Gather: GatherOp {
+public struct Gather: GatherOp, AxisOp {
   public static let mnemonic = "gather"
 
   public var axis: Int
@@ -8,12 +8,6 @@ public struct Gather: GatherOp {
   public init(axis: Int) {
     self.axis = axis
   }
-
-  public init(_ reader: inout AttributeReader) throws {
-    self.axis = try reader.integer("axis")
-  }
-
-  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
 
   func resultShape(_ data: TensorType, _ indices: TensorType, _ checker: OperandChecker) throws -> [Int] {
     let axis = try checker.axis(axis, rank: data.rank)

@@ -1,7 +1,7 @@
 /// For each index the element of data that is at the index along `axis`, and at the index's own place along the others.
 /// The result has the shape of the indices, which have the rank of data and, along the other axes, no more extent.
 /// Indices are as in `GatherOp`.
-public struct GatherElements: GatherOp {
+public struct GatherElements: GatherOp, AxisOp {
   public static let mnemonic = "gather_elements"
 
   public var axis: Int
@@ -9,12 +9,6 @@ public struct GatherElements: GatherOp {
   public init(axis: Int) {
     self.axis = axis
   }
-
-  public init(_ reader: inout AttributeReader) throws {
-    self.axis = try reader.integer("axis")
-  }
-
-  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
 
   func resultShape(_ data: TensorType, _ indices: TensorType, _ checker: OperandChecker) throws -> [Int] {
     let axis = try checker.axis(axis, rank: data.rank)

@@ -1,28 +1,13 @@
 import RealModule
 
 /// The logarithm of the softmax, x - log sum e^x, along an axis; the maximum is subtracted first, so that nothing overflows.
-public struct LogSoftmax: Op {
+public struct LogSoftmax: ExponentialShares {
   public static let mnemonic = "log_softmax"
 
   public var axis: Int
 
   public init(axis: Int) {
     self.axis = axis
-  }
-
-  public init(_ reader: inout AttributeReader) throws {
-    self.axis = try reader.integer("axis")
-  }
-
-  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
-
-  public var mapsZeroToZero: Bool { false }
-
-  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
-    let checker = try OperandChecker(self, operands, ["x"])
-    let x = try checker.real(0)
-    _ = try checker.axis(axis, rank: x.rank)
-    return [.tensor(x.with(shape: x.shape))]
   }
 
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
@@ -48,16 +33,11 @@ public struct LogSoftmax: Op {
     let x = operands[0]
     let result = results[0]
     let type = x.computingType
-    let split = LoopAxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
-    builder.loops(over: split.outerShape) { builder, outer in
-      let best = builder.register("best", type, x.loadComputing(split.index(outer: outer, inner: [0])))
-      builder.loops(over: split.innerShape) { builder, inner in
-        builder.assign(best, .maximum(x.loadComputing(split.index(outer: outer, inner: inner)), .variable(best)))
-      }
+    overRows(&builder, x) { builder, split, outer, greatest in
       let sum = builder.register("sum", type, .constant(0, type))
       builder.loops(over: split.innerShape) { builder, inner in
         let value = x.loadComputing(split.index(outer: outer, inner: inner))
-        let shifted = builder.let("shifted", type, value - .variable(best))
+        let shifted = builder.let("shifted", type, value - greatest)
         let term = LoopMath.exp(&builder, shifted, type)
         builder.assign(sum, .variable(sum) + term)
       }
@@ -65,7 +45,7 @@ public struct LogSoftmax: Op {
       let logarithm = builder.let("logarithm", type, total)
       builder.loops(over: split.innerShape) { builder, inner in
         let index = split.index(outer: outer, inner: inner)
-        builder.storeComputed(result, index, x.loadComputing(index) - .variable(best) - logarithm)
+        builder.storeComputed(result, index, x.loadComputing(index) - greatest - logarithm)
       }
     }
   }

@@ -51,15 +51,8 @@ public struct MaxPool: Op {
     let checker = try OperandChecker(self, operands, ["x"])
     let x = try checker.real(0, rank: 4)
     let size = try window.outputSize(height: x.shape[2], width: x.shape[3], checker)
-    for axis in 0..<2 {
-      let extent = x.shape[axis + 2]
-      for output in 0..<size[axis] {
-        let first = output * strides[axis] - padding[axis]
-        let taps = (0..<kernel[axis]).lazy.map { first + $0 * dilation[axis] }
-        if !taps.contains(where: { $0 >= 0 && $0 < extent }) {
-          throw checker.problem("with padding [\(checker.list(padding))] a window sees no pixel of \(x)")
-        }
-      }
+    if window.missesOperand(height: x.shape[2], width: x.shape[3]) {
+      throw checker.problem("with padding [\(checker.list(padding))] a window sees no pixel of \(x)")
     }
     return [.tensor(x.with(shape: Array(x.shape[..<2]) + size))]
   }

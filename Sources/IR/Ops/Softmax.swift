@@ -1,28 +1,13 @@
 import RealModule
 
 /// e^x / sum e^x along an axis; the maximum is subtracted first, so that nothing overflows.
-public struct Softmax: Op {
+public struct Softmax: ExponentialShares {
   public static let mnemonic = "softmax"
 
   public var axis: Int
 
   public init(axis: Int) {
     self.axis = axis
-  }
-
-  public init(_ reader: inout AttributeReader) throws {
-    self.axis = try reader.integer("axis")
-  }
-
-  public var attributes: [Attribute] { [Attribute("axis", .integer(axis))] }
-
-  public var mapsZeroToZero: Bool { false }
-
-  public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
-    let checker = try OperandChecker(self, operands, ["x"])
-    let x = try checker.real(0)
-    _ = try checker.axis(axis, rank: x.rank)
-    return [.tensor(x.with(shape: x.shape))]
   }
 
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
@@ -48,15 +33,10 @@ public struct Softmax: Op {
     let x = operands[0]
     let result = results[0]
     let type = x.computingType
-    let split = LoopAxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
-    builder.loops(over: split.outerShape) { builder, outer in
-      let best = builder.register("best", type, x.loadComputing(split.index(outer: outer, inner: [0])))
-      builder.loops(over: split.innerShape) { builder, inner in
-        builder.assign(best, .maximum(x.loadComputing(split.index(outer: outer, inner: inner)), .variable(best)))
-      }
+    overRows(&builder, x) { builder, split, outer, greatest in
       // Exponentials are computed twice rather than read back: the result is only ever written.
       func exponential(_ builder: inout LoopBuilder, _ index: [LoopIndex]) -> LoopValue {
-        let shifted = builder.let("shifted", type, x.loadComputing(index) - .variable(best))
+        let shifted = builder.let("shifted", type, x.loadComputing(index) - greatest)
         return LoopMath.exp(&builder, shifted, type)
       }
       let sum = builder.register("sum", type, .constant(0, type))

@@ -36,6 +36,16 @@ struct SlidingWindow {
     }
   }
 
+  /// Whether the window sees at some output nothing but padding.
+  func missesOperand(height: Int, width: Int) -> Bool {
+    zip([height, width], outputSize(height: height, width: width)).enumerated().contains { axis, extents in
+      (0..<extents.1).contains { output in
+        let first = output * strides[axis] - padding[axis]
+        return !(0..<kernel[axis]).contains { (0..<extents.0).contains(first + $0 * dilation[axis]) }
+      }
+    }
+  }
+
   /// Calls `body` inside loops over the window's taps at output (oy, ox) with (ky, kx) and the operand's (y, x), and
   /// only for taps inside the operand: tested where a window can reach the border.
   func buildTaps(
