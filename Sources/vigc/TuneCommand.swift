@@ -48,7 +48,7 @@ struct TuneCommand: AsyncParsableCommand {
       of: compilation.optimize(), for: CompilationTarget(target: target, workers: compilation.workers))
     var winners: [ProductTuning.Winner] = []
     var table = Table(
-      ["depth", "pixels", "vectors", "model", "ms", "best", "ms", "gain"], numbers: [0, 1, 2, 4, 6, 7])
+      ["depth", "pixels", "channels", "model", "ms", "best", "ms", "gain"], numbers: [0, 1, 2, 4, 6, 7])
     for (place, product) in products.enumerated() {
       let candidates = ProductTuner.candidates(for: product, target: target)
       let times = try await Console.progress("product \(place + 1) of \(products.count)") {
@@ -58,7 +58,7 @@ struct TuneCommand: AsyncParsableCommand {
       let gain = 1 - times[best] / times[0]
       if gain >= Self.leastGain { winners.append(.init(product: product, schedule: candidates[best])) }
       table.add([
-        "\(product.depth)", "\(product.pixels)", "\(product.vectors)", candidates[0].name,
+        "\(product.depth)", "\(product.pixels)", "\(product.channels)", candidates[0].name,
         String(format: "%.4f", times[0]), candidates[best].name, String(format: "%.4f", times[best]),
         String(format: "%.1f %%", 100 * gain),
       ])

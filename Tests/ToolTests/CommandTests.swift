@@ -184,7 +184,7 @@ import Testing
       let tuned = try await Tool.run(
         "tune", tiny, "-o", "\(folder)/tuning.json", "--seconds", "0.01", "--target", "scalar")
       expectSuccess(tuned)
-      #expect(tuned.output.hasPrefix("depth  pixels  vectors  model"))
+      #expect(tuned.output.hasPrefix("depth  pixels  channels  model"))
       #expect(tuned.output.contains(" products have a better schedule: \(folder)/tuning.json\n"))
       // Whatever won, another schedule of each product is a winner too, as far as the file goes.
       let loaded = try ModelLoader.load(model: tiny)

@@ -105,6 +105,20 @@ struct Epilogue {
     return result
   }
 
+  /// Writes the chain for one vector and stores what comes of it.
+  /// - Parameters:
+  ///   - output: a tensor of the result's shape.
+  ///   - masked: whether tensors hold no padding, so that only live lanes may be read and written.
+  func store(
+    _ builder: inout LoopBuilder, _ value: LoopValue, output: String, tensorIndex: LoopIndex, channelIndex: LoopIndex,
+    lanes: Int, live: Int?, masked: Bool
+  ) {
+    let result = apply(
+      &builder, value, tensorIndex: tensorIndex, channelIndex: channelIndex, lanes: lanes, live: live, masked: masked)
+    let mask = masked ? live.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
+    builder.store(output, tensorIndex, result, mask: mask)
+  }
+
   private func bound(_ builder: inout LoopBuilder, _ value: LoopValue, _ type: LoopType) -> LoopValue {
     if case .variable = value { return value }
     return builder.let("y", type, value)

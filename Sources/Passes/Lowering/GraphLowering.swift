@@ -113,7 +113,7 @@ public struct GraphLowering {
     let widths = panels.schedule.panels.flatMap { Array(repeating: $0.vectors, count: $0.count) }
     let key = PackedConstant(value: value, panels: widths)
     if let known = packed[key] { return known }
-    let contents = panels.pack(depth: depth) { channel, step in Float(values[step * panels.channels + channel]) }
+    let contents = panels.pack(pieces: [depth]) { channel, step in Float(values[step * panels.channels + channel]) }
     let name = program.constant("\(graph.values[value.index].name)_panels", contents)
     packed[key] = name
     return name

@@ -31,7 +31,7 @@ extension GraphLowering {
     let block = blockPixels(pixels, candidates: candidates)
     let rows = lowering == .fullMatrix ? pixels : block
     let panels = ProductPanels(
-      schedule: program.schedule(depth: shape[1], pixels: rows, vectors: ceilDivide(candidates, lanes)),
+      schedule: program.schedule(depth: shape[1], pixels: rows, channels: roundUp(candidates, toMultipleOf: lanes)),
       lanes: lanes, channels: candidates)
     let packed = program.buffer("nearest_panels", .arena, count: shape[1] * kernel.distanceStride)
     let distances = program.buffer(

@@ -74,7 +74,7 @@ extension GraphLowering {
     _ fusion: ProductFusion, _ panels: ProductPanels, firstChannel: Int, reads: [Range<Int>]
   ) -> [Float] {
     let steps = reads.enumerated().flatMap { input, channels in channels.map { (input: input, channel: $0) } }
-    return panels.pack(depth: steps.count) { channel, step in
+    return panels.pack(pieces: reads.map(\.count)) { channel, step in
       fusion.weight(firstChannel + channel, input: steps[step].input, channel: steps[step].channel)
     }
   }
@@ -83,9 +83,8 @@ extension GraphLowering {
     let shape = fusion.outputShape
     let depth = fusion.weightShape[1]
     let target = target
-    let vectors = ceilDivide(shape[1], lanes)
     // One packing serves every number of pixels, so the panels' widths come from the schedule of a full row.
-    let widths = program.schedule(depth: depth, pixels: max(shape[3], 48), vectors: vectors)
+    let widths = program.schedule(depth: depth, pixels: max(shape[3], 48), channels: shape[1])
     let panels = ProductPanels(schedule: widths, lanes: lanes, channels: shape[1])
     let weights = program.constant("\(name)_weights", pack(fusion, panels, firstChannel: 0, reads: [0..<depth]))
     let bias = program.constant("\(name)_bias", panels.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
@@ -95,10 +94,9 @@ extension GraphLowering {
     let residuals = fusion.residuals.map { residualImage($0) }
     return PointwiseStage(
       kernel: { pixels in
-        let schedule = ProductCost(target: target, depth: depth).retiled(widths, pixels: pixels)
-        return PointwiseKernel(
+        PointwiseKernel(
           pixels: pixels, segments: parts, outputStride: stride, epilogue: epilogue,
-          panels: ProductPanels(schedule: schedule, lanes: target.lanes, channels: shape[1]), prefetchesWeights: false)
+          panels: panels.retiled(target, depth: depth, pixels: pixels), prefetchesWeights: false)
       },
       width: shape[3], height: shape[2], outputRowElements: shape[3] * stride, weights: weights, bias: bias,
       channelVectors: channelConstants(fusion, name: name), residuals: residuals)
@@ -211,8 +209,7 @@ extension GraphLowering {
     var bias: [Float] = []
     var schedules: [Int: ProductSchedule] = [:]
     for share in shares {
-      let schedule = program.schedule(
-        depth: share.depth, pixels: pixels, vectors: ceilDivide(share.channels, lanes))
+      let schedule = program.schedule(depth: share.depth, pixels: pixels, channels: share.channels)
       schedules[share.channels] = schedule
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
       weights += pack(fusion, panels, firstChannel: share.firstChannel, reads: share.reads)
@@ -226,6 +223,7 @@ extension GraphLowering {
     let output = buffer(for: node.results[0])
     let step = shares.first?.channels ?? 0
     let stepPadded = padded(step)
+    // Every share but the last is whole vectors, none left over.
     let stepWeights = stepPadded * (shares.first?.depth ?? 0)
     // How far the channels read move on, from one run of shares that read the same to the next.
     let readSteps =
@@ -278,8 +276,8 @@ extension GraphLowering {
     var parts = DenseConvolution(biasCount: classes?.count ?? 1)
     let depth = fusion.weightShape[1] * fusion.weightShape[2] * fusion.weightShape[3]
     for share in shares {
-      let schedule = program.schedule(
-        depth: depth, pixels: shape[3], vectors: ceilDivide(share.channels, lanes))
+      // The taps of a pixel are no one run of inputs to sum left-over channels along.
+      let schedule = program.schedule(depth: depth, pixels: shape[3], channels: padded(share.channels))
       let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: share.channels)
       parts.kernels[share.channels] = DenseConvolutionKernel(
         input: layout, inputChannels: fusion.inputShape[1], inputHeight: fusion.inputShape[2],
@@ -287,7 +285,7 @@ extension GraphLowering {
         outputWidth: shape[3], outputStride: padded(shape[1]), epilogue: fusion.epilogue, panels: panels,
         biasClasses: classes)
       let inputChannels = fusion.weightShape[1]
-      parts.weights += panels.pack(depth: depth) { channel, step in
+      parts.weights += panels.pack(pieces: [depth]) { channel, step in
         let tap = step / inputChannels
         return fusion.weight(
           share.firstChannel + channel, step % inputChannels, tap / fusion.weightShape[3], tap % fusion.weightShape[3])

@@ -28,7 +28,7 @@ struct PanelPrefetch {
   ///   - sweep: the number of this one.
   ///   - width: elements of a panel that one step reads.
   ///   - panel: the panel's first element.
-  ///   - count: elements of all panels.
+  ///   - count: elements of all weights.
   /// - Returns: nil where hints do not pay: for weights that stay in the first cache, few sweeps, or pieces whose lengths have
   ///   no divisor in common from four steps on.
   init?(pieces: [Int], sweeps: Int, sweep: LoopIndex, width: Int, panel: LoopIndex, count: Int, target: Target) {
@@ -54,7 +54,7 @@ struct PanelPrefetch {
     return moved
   }
 
-  /// Writes the hint before the piece's steps number `turn * steps` and on. Behind the last panel there is none: hints then
+  /// Writes the hint before the piece's steps number `turn * steps` and on. Behind the last weights there are none: hints then
   /// ask for the last line again, which costs nothing.
   func write(_ builder: inout LoopBuilder, weights: String, turn: LoopIndex) {
     for line in 0..<lines {

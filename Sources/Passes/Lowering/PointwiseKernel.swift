@@ -32,9 +32,13 @@ struct PointwiseKernel {
       segments.enumerated().map { index, segment in
         LoopParameter.input("input_\(index)", count: (pixels - 1) * segment.stride + segment.channels)
       } + [
-        .input("weights", count: depth * panels.paddedChannels), .input("bias", count: panels.paddedChannels),
+        .input("weights", count: panels.weightCount(pieces: segments.map(\.channels))),
+        .input("bias", count: panels.paddedChannels),
       ] + epilogue.parameters(tensorElements: outputCount, channelElements: panels.paddedChannels)
       + [.output("output", count: outputCount)]
+    let rest = panels.leftoverChannels
+    let laneSums =
+      rest > 0 ? program.valueFunction(LeftoverTile.laneSums(channels: rest, lanes: panels.lanes)) : nil
     return program.function(name, parameters) { builder in
       panels.loop(&builder, careful: masked || !epilogue.keepsZero) { builder, group, channel, live in
         let sweeps = group.tiles.reduce(0) { $0 + $1.count }
@@ -56,6 +60,7 @@ struct PointwiseKernel {
           firstSweep += tiles.count
         }
       }
+      if let laneSums { writeLeftover(&builder, laneSums: laneSums) }
     }
   }
 
@@ -83,6 +88,31 @@ struct PointwiseKernel {
       &builder, epilogue: epilogue, output: "output",
       place: { pixel * outputStride + .constant($0 * outputStride) + channel }, channel: channel,
       liveChannels: live, masked: masked)
+  }
+
+  /// The channels behind the panels, summed along the reduction.
+  private func writeLeftover(_ builder: inout LoopBuilder, laneSums: String) {
+    var firstPixel = 0
+    for tiles in panels.schedule.leftover ?? [] {
+      builder.loop("tile", 0, .constant(tiles.count)) { builder, tile in
+        let pixel = tile * tiles.pixels + .constant(firstPixel)
+        let sums = LeftoverTile(
+          &builder, pixels: tiles.pixels, channels: panels.leftoverChannels, lanes: panels.lanes)
+        var weight = depth * panels.panelChannels
+        for (index, segment) in segments.enumerated() {
+          sums.accumulate(
+            &builder, depth: segment.channels, input: "input_\(index)",
+            inputs: (0..<tiles.pixels).map { pixel * segment.stride + .constant($0 * segment.stride) },
+            weights: "weights", weightBase: .constant(weight))
+          weight += roundUp(segment.channels, toMultipleOf: panels.lanes) * panels.leftoverChannels
+        }
+        sums.finish(
+          &builder, laneSums: laneSums, epilogue: epilogue, bias: "bias", output: "output",
+          place: { pixel * outputStride + .constant($0 * outputStride + panels.panelChannels) },
+          channel: .constant(panels.panelChannels), masked: masked)
+      }
+      firstPixel += tiles.pixels * tiles.count
+    }
   }
 
   private var name: String {

@@ -1,7 +1,7 @@
 import IR
 
-/// How a product of pixels by output channels is cut into register tiles: panels of `vectors` weight vectors, each
-/// swept by pixel tiles.
+/// How a product of pixels by output channels is cut into register tiles: panels of `vectors` weight vectors, then the
+/// channels left over behind them, each swept by pixel tiles. A schedule never changes a bit of the result.
 public struct ProductSchedule: Hashable, Codable, Sendable {
   /// `count` tiles of `pixels` pixels, one after the other.
   public struct Tiles: Hashable, Codable, Sendable {
@@ -17,11 +17,13 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
   }
 
   public var panels: [Panels]
+  /// The tiles that sum the channels left over behind the last panel; see `LeftoverTile`. Nil where none are.
+  public var leftover: [Tiles]?
 
-  /// The largest tile, for a kernel's name.
+  /// The largest tile of the widest panel, for a kernel's name.
   public var name: String {
-    let largest = panels.max { $0.vectors < $1.vectors } ?? Panels(vectors: 0, count: 0, tiles: [])
-    return "\(largest.tiles.map(\.pixels).max() ?? 0)x\(largest.vectors)"
+    guard let widest = panels.max(by: { $0.vectors < $1.vectors }) else { return "leftover" }
+    return "\(widest.tiles.map(\.pixels).max() ?? 0)x\(widest.vectors)"
   }
 }
 
@@ -65,26 +67,34 @@ struct ProductCost {
 
   /// Ways to sweep `pixels` pixels with at most two tile sizes, the cheapest first.
   func tilings(pixels: Int, vectors: Int) -> [(tiles: [ProductSchedule.Tiles], cost: Double)] {
+    Self.tilings(pixels: pixels, most: mostPixels(vectors: vectors)) { tile(pixels: $0, vectors: vectors) }
+  }
+
+  private static func tilings(
+    pixels: Int, most: Int, cost: (_ pixels: Int) -> Double
+  ) -> [(tiles: [ProductSchedule.Tiles], cost: Double)] {
     var found: [(tiles: [ProductSchedule.Tiles], cost: Double)] = []
-    for large in 1...max(1, min(pixels, mostPixels(vectors: vectors))) {
+    for large in 1...max(1, min(pixels, most)) {
       let count = pixels / large
       let rest = pixels - count * large
       // Either one small tile for the rest, or the rest spread over tiles one pixel larger.
       var candidates = [[ProductSchedule.Tiles(pixels: large, count: count), .init(pixels: rest, count: 1)]]
-      if rest > 0, rest <= count, large < mostPixels(vectors: vectors) {
+      if rest > 0, rest <= count, large < most {
         candidates.append([.init(pixels: large + 1, count: rest), .init(pixels: large, count: count - rest)])
       }
       for candidate in candidates {
         let used = candidate.filter { $0.pixels > 0 && $0.count > 0 }
-        found.append((used, used.reduce(0) { $0 + Double($1.count) * tile(pixels: $1.pixels, vectors: vectors) }))
+        found.append((used, used.reduce(0) { $0 + Double($1.count) * cost($1.pixels) }))
       }
     }
     // Of equals the one found first: sorting alone would not say.
     return found.enumerated().sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }.map(\.element)
   }
 
-  /// The cheapest split of `vectors` output vectors into panels, and of `pixels` into tiles.
-  func schedule(pixels: Int, vectors: Int) -> ProductSchedule {
+  /// The cheapest split of `channels` output channels into panels, and of `pixels` into tiles.
+  func schedule(pixels: Int, channels: Int) -> ProductSchedule {
+    let leftover = leftoverChannels(of: channels)
+    let vectors = ceilDivide(channels - leftover, target.lanes)
     let widths = (1...8).filter { mostPixels(vectors: $0) >= 1 && $0 <= vectors }
     let sweeps = Dictionary(uniqueKeysWithValues: widths.map { ($0, tiles(pixels: pixels, vectors: $0)) })
     // best[n]: the cheapest cover of n vectors and the width of its last panel.
@@ -106,16 +116,54 @@ struct ProductCost {
     let panels = counts.sorted { $0.key > $1.key }.map { width, count in
       ProductSchedule.Panels(vectors: width, count: count, tiles: sweeps[width]?.tiles ?? [])
     }
-    return ProductSchedule(panels: panels)
+    return ProductSchedule(panels: panels, leftover: leftoverTiles(pixels: pixels, channels: leftover))
   }
 
   /// The same panels over another number of pixels, so that one packing of the weights serves both.
-  func retiled(_ schedule: ProductSchedule, pixels: Int) -> ProductSchedule {
-    ProductSchedule(
-      panels: schedule.panels.map { group in
-        var result = group
-        result.tiles = tiles(pixels: pixels, vectors: group.vectors).tiles
-        return result
-      })
+  func retiled(_ schedule: ProductSchedule, pixels: Int, leftover: Int) -> ProductSchedule {
+    let panels = schedule.panels.map { group in
+      var result = group
+      result.tiles = tiles(pixels: pixels, vectors: group.vectors).tiles
+      return result
+    }
+    return ProductSchedule(panels: panels, leftover: leftoverTiles(pixels: pixels, channels: leftover))
+  }
+}
+
+// Channels behind the last whole vector: padded to a vector, or summed along the reduction.
+extension ProductCost {
+  /// Cycles to add the halves of two vectors into one, two shuffles and an addition on one vector or two: 2 to 4 by LLVM's
+  /// model of Ice Lake.
+  private static let foldCycles = 3.0
+
+  /// The last of `channels` channels, where it is cheaper to sum each along the reduction than to pad them to a vector;
+  /// 0 where it is not. Says the same for every number of pixels and every share of the whole vectors before them, so that
+  /// threads, batches and schedules do not decide how a channel is summed.
+  func leftoverChannels(of channels: Int) -> Int {
+    let rest = channels % target.lanes
+    let most = rest > 0 ? mostLeftoverPixels(channels: rest) : 0
+    guard most > 0 else { return 0 }
+    let padded = tile(pixels: mostPixels(vectors: 1), vectors: 1) / Double(mostPixels(vectors: 1))
+    return leftoverTile(pixels: most, channels: rest) / Double(most) < padded ? rest : 0
+  }
+
+  /// Most pixels that a tile of leftover channels may have: accumulators, a step's weights and an input in registers.
+  func mostLeftoverPixels(channels: Int) -> Int { (target.registers - channels - 1) / channels }
+
+  /// Cycles of a tile of leftover channels over the whole reduction, and of what makes its sums lanes of one vector. Its
+  /// weights, fewer than a vector a step, are taken to stay in L1.
+  private func leftoverTile(pixels: Int, channels: Int) -> Double {
+    let products = Double(pixels * channels) / Self.multiplyAddsPerCycle
+    let loads = Double(pixels + channels) / Self.loadsPerCycle
+    let step = max(products, loads, Self.latency)
+    let folds = LeftoverTile.folds(channels: channels, lanes: target.lanes)
+    return step * Double(ceilDivide(depth, target.lanes)) + Self.foldCycles * Double(pixels * folds) + Self.tileOverhead
+  }
+
+  private func leftoverTiles(pixels: Int, channels: Int) -> [ProductSchedule.Tiles]? {
+    guard channels > 0 else { return nil }
+    return Self.tilings(pixels: pixels, most: mostLeftoverPixels(channels: channels)) {
+      leftoverTile(pixels: $0, channels: channels)
+    }.first?.tiles
   }
 }

@@ -96,14 +96,11 @@ struct ProductTile {
   ) {
     for pixel in 0..<pixels {
       for vector in 0..<vectors {
-        let offset = place(pixel) + .constant(vector * lanes)
         let live = liveChannels.map { min(lanes, max(0, $0 - vector * lanes)) }
-        let partial = live.flatMap { $0 < lanes ? $0 : nil }
-        let value = epilogue.apply(
-          &builder, .variable(accumulators[pixel][vector]), tensorIndex: offset,
-          channelIndex: channel + .constant(vector * lanes), lanes: lanes, live: partial, masked: masked)
-        let mask = masked ? partial.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
-        builder.store(output, offset, value, mask: mask)
+        epilogue.store(
+          &builder, .variable(accumulators[pixel][vector]), output: output,
+          tensorIndex: place(pixel) + .constant(vector * lanes), channelIndex: channel + .constant(vector * lanes),
+          lanes: lanes, live: live.flatMap { $0 < lanes ? $0 : nil }, masked: masked)
       }
     }
   }

@@ -1,13 +1,14 @@
 import IR
 
-/// A product as a schedule sees it: `pixels` meet `vectors` vectors of output channels over a reduction of `depth` steps.
+/// A product as a schedule sees it: `pixels` meet `channels` output channels over a reduction of `depth` steps. Channels that
+/// a convolution or a search for neighbours can only pad to whole vectors count as whole vectors.
 public struct ProductShape: Hashable, Codable, Sendable {
   public var depth: Int
   public var pixels: Int
-  public var vectors: Int
+  public var channels: Int
 
-  public init(depth: Int, pixels: Int, vectors: Int) {
-    (self.depth, self.pixels, self.vectors) = (depth, pixels, vectors)
+  public init(depth: Int, pixels: Int, channels: Int) {
+    (self.depth, self.pixels, self.channels) = (depth, pixels, channels)
   }
 }
 
@@ -38,16 +39,9 @@ public struct ProductTuning: Codable, Sendable {
     }
     for winner in winners {
       let product = winner.product
-      let cost = ProductCost(target: target, depth: product.depth)
-      let panels = winner.schedule.panels
-      let isWhole = panels.allSatisfy { panel in
-        panel.vectors > 0 && panel.count > 0
-          && panel.tiles.reduce(0) { $0 + $1.pixels * $1.count } == product.pixels
-          && panel.tiles.allSatisfy { $0.count > 0 && (1...cost.mostPixels(vectors: panel.vectors)) ~= $0.pixels }
-      }
-      if !isWhole || panels.reduce(0, { $0 + $1.vectors * $1.count }) != product.vectors {
+      guard winner.schedule.covers(product, target: target) else {
         throw Diagnostic(
-          "the tuning's schedule for depth \(product.depth), \(product.pixels) pixels and \(product.vectors) vectors "
+          "the tuning's schedule for depth \(product.depth), \(product.pixels) pixels and \(product.channels) channels "
             + "does not fit \(target.name); measure again with 'vigc tune'")
       }
     }
@@ -55,6 +49,36 @@ public struct ProductTuning: Codable, Sendable {
 
   func schedule(for product: ProductShape) -> ProductSchedule? {
     winners.first { $0.product == product }?.schedule
+  }
+}
+
+extension ProductSchedule {
+  /// Whether the panels and what is left over are the product's channels, each swept over all its pixels by tiles that fit
+  /// the registers. Of whatever numbers: a file may hold any.
+  fileprivate func covers(_ product: ProductShape, target: Target) -> Bool {
+    let extents = [product.depth, product.pixels, product.channels]
+    guard extents.allSatisfy({ (1...(1 << 30)) ~= $0 }) else { return false }
+    let cost = ProductCost(target: target, depth: product.depth)
+    let rest = cost.leftoverChannels(of: product.channels)
+    var vectors = ceilDivide(product.channels - rest, target.lanes)
+    for panel in panels {
+      guard panel.vectors > 0, panel.count > 0, panel.count <= vectors / panel.vectors,
+        Self.cover(product.pixels, panel.tiles, most: cost.mostPixels(vectors: panel.vectors))
+      else { return false }
+      vectors -= panel.vectors * panel.count
+    }
+    guard vectors == 0, (leftover != nil) == (rest > 0) else { return false }
+    return rest == 0 || Self.cover(product.pixels, leftover ?? [], most: cost.mostLeftoverPixels(channels: rest))
+  }
+
+  /// Whether tiles of at most `most` pixels are `pixels` pixels.
+  private static func cover(_ pixels: Int, _ tiles: [Tiles], most: Int) -> Bool {
+    var left = pixels
+    for tile in tiles {
+      guard tile.pixels > 0, tile.pixels <= most, tile.count > 0, tile.count <= left / tile.pixels else { return false }
+      left -= tile.pixels * tile.count
+    }
+    return left == 0
   }
 }
 
@@ -69,16 +93,18 @@ public enum ProductTuner {
   /// thinks cheapest.
   public static func candidates(for product: ProductShape, target: Target) -> [ProductSchedule] {
     let cost = ProductCost(target: target, depth: product.depth)
-    var found = [cost.schedule(pixels: product.pixels, vectors: product.vectors)]
-    for width in 1...8 where width <= product.vectors && cost.mostPixels(vectors: width) >= 1 {
-      let rest = product.vectors % width
+    let best = cost.schedule(pixels: product.pixels, channels: product.channels)
+    var found = [best]
+    let vectors = best.panels.reduce(0) { $0 + $1.vectors * $1.count }
+    for width in 1...8 where width <= vectors && cost.mostPixels(vectors: width) >= 1 {
+      let rest = vectors % width
       for tiling in cost.tilings(pixels: product.pixels, vectors: width).prefix(3) {
-        var panels = [ProductSchedule.Panels(vectors: width, count: product.vectors / width, tiles: tiling.tiles)]
+        var panels = [ProductSchedule.Panels(vectors: width, count: vectors / width, tiles: tiling.tiles)]
         if rest > 0 {
           let tiles = cost.tiles(pixels: product.pixels, vectors: rest).tiles
           panels.append(ProductSchedule.Panels(vectors: rest, count: 1, tiles: tiles))
         }
-        let schedule = ProductSchedule(panels: panels)
+        let schedule = ProductSchedule(panels: panels, leftover: best.leftover)
         if !found.contains(schedule) { found.append(schedule) }
       }
     }
@@ -92,17 +118,17 @@ public enum ProductTuner {
   ) -> LoopProgram {
     var program = ProgramBuilder(name: "product", target: target, workers: 1)
     let lanes = target.lanes
-    let width = product.vectors * lanes
+    let width = roundUp(product.channels, toMultipleOf: lanes)
     let stride = roundUp(product.depth, toMultipleOf: lanes)
     let input = program.buffer("input", .input, count: product.pixels * stride)
     let output = program.buffer("output", .output, count: product.pixels * width)
-    // Zeros in the arena are as good as weights, and nobody packs them.
-    let weights = program.buffer("weights", .arena, count: product.depth * width)
+    // Zeros in the arena are as good as weights, and nobody packs them; rounded up for channels summed along the reduction.
+    let weights = program.buffer("weights", .arena, count: stride * width)
     let bias = program.buffer("bias", .arena, count: width)
     for (place, schedule) in (candidates.prefix(1) + candidates).enumerated() {
       let kernel = PointwiseKernel(
         pixels: product.pixels, segments: [.init(channels: product.depth, stride: stride)], outputStride: width,
-        epilogue: Epilogue(), panels: ProductPanels(schedule: schedule, lanes: lanes, channels: width))
+        epilogue: Epilogue(), panels: ProductPanels(schedule: schedule, lanes: lanes, channels: product.channels))
       let function = kernel.function(in: &program)
       program.entry.layer("\(place)") { builder in
         builder.call(function, [input, weights, bias, output].map { .view(buffer: $0, 0) })

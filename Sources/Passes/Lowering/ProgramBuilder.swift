@@ -37,11 +37,11 @@ public struct ProgramBuilder {
   public var vector: LoopType { LoopType(.f32, lanes: lanes) }
 
   /// The schedule that was measured for a product, or else the one the cost model picks.
-  mutating func schedule(depth: Int, pixels: Int, vectors: Int) -> ProductSchedule {
-    let product = ProductShape(depth: depth, pixels: pixels, vectors: vectors)
+  mutating func schedule(depth: Int, pixels: Int, channels: Int) -> ProductSchedule {
+    let product = ProductShape(depth: depth, pixels: pixels, channels: channels)
     if !scheduled.contains(product) { scheduled.append(product) }
     return tuning?.schedule(for: product)
-      ?? ProductCost(target: target, depth: depth).schedule(pixels: pixels, vectors: vectors)
+      ?? ProductCost(target: target, depth: depth).schedule(pixels: pixels, channels: channels)
   }
 
   /// Adds a function, or finds the one with the same parameters and body, and returns its name.
