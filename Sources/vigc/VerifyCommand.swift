@@ -88,8 +88,13 @@ struct VerifyCommand: AsyncParsableCommand {
         }.max() ?? .infinity
       } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
     let against = self.golden ?? "the interpreter"
-    try Console.line(
-      "\(compilation.name) for \(compilation.target.name): relative L2 error \(short(error)) against \(against)")
+    let subject =
+      switch engine {
+      case .c: "\(compilation.name) for \(compilation.target.name)"
+      case .loops: "\(compilation.name)'s loops for \(compilation.target.name)"
+      case .graph: "\(compilation.name)'s graph"
+      }
+    try Console.line("\(subject): relative L2 error \(short(error)) against \(against)")
     var problems: [String] = []
     func judge(_ error: Double, _ what: String = "") {
       if !(error <= tolerance) {
@@ -115,9 +120,7 @@ struct VerifyCommand: AsyncParsableCommand {
       for held in try await LibraryChecks(scope: checks).run(compilation, inputs) { try Console.line("held: \(held)") }
     }
     if !problems.isEmpty {
-      throw Diagnostic(
-        "\(compilation.name) for \(compilation.target.name) is wrong: \(problems[0])",
-        notes: Array(problems.dropFirst()))
+      throw Diagnostic("\(subject) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
     }
   }
 
