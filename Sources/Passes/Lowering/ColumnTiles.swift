@@ -59,6 +59,21 @@ struct Window: Hashable {
   /// The input position that `tap` of output `position` reads; outside the input it reads a zero.
   func input(of position: Int, tap: Int) -> Int { position * stride - padding + tap * dilation }
 
+  /// The same of a tap and an output in loops.
+  func input(of position: LoopIndex, tap: LoopIndex) -> LoopIndex {
+    position * stride + .constant(-padding) + tap * dilation
+  }
+
+  /// What must hold for that input position to lie inside the input; nothing where it always does.
+  func isInside(_ position: LoopIndex, outputs: Int, inputs: Int) -> [LoopComparison] {
+    var comparisons: [LoopComparison] = []
+    if padding > 0 { comparisons.append(LoopComparison(position, .greaterOrEqual, 0)) }
+    if input(of: outputs - 1, tap: kernel - 1) >= inputs {
+      comparisons.append(LoopComparison(position, .less, .constant(inputs)))
+    }
+    return comparisons
+  }
+
   /// The taps of output `position` that lie inside an input of `length`.
   func reach(of position: Int, length: Int) -> Range<Int> {
     let inside = (0..<kernel).filter { (0..<length).contains(input(of: position, tap: $0)) }

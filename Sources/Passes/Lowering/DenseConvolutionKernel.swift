@@ -138,7 +138,7 @@ struct DenseConvolutionKernel {
             inside(&builder, row: row, outputRow: outputRow) { builder in
               writeKernelRow(
                 &builder, product, shape, row: row,
-                from: RowSource(buffer: "input", start: inputRow(row, of: outputRow) * rowStep), column: column,
+                from: RowSource(buffer: "input", start: rows.input(of: outputRow, tap: row) * rowStep), column: column,
                 channel: channel, prefetch: prefetch)
             }
           }
@@ -160,26 +160,15 @@ struct DenseConvolutionKernel {
 
   private func source(_ row: Int, of outputRow: LoopIndex?) -> RowSource {
     guard let outputRow else { return RowSource(buffer: Self.rowName(row), start: 0) }
-    return RowSource(buffer: "input", start: inputRow(.constant(row), of: outputRow) * rowStep)
-  }
-
-  /// The input row that a kernel row reads; outside the image it would read a zero.
-  private func inputRow(_ row: LoopIndex, of outputRow: LoopIndex) -> LoopIndex {
-    outputRow * rows.stride + .constant(-rows.padding) + row * rows.dilation
+    return RowSource(buffer: "input", start: rows.input(of: outputRow, tap: .constant(row)) * rowStep)
   }
 
   /// `body` for the kernel rows that lie inside the image.
   private func inside(
     _ builder: inout LoopBuilder, row: LoopIndex, outputRow: LoopIndex, _ body: (inout LoopBuilder) -> Void
   ) {
-    let position = inputRow(row, of: outputRow)
-    var guards: [LoopComparison] = []
-    if rows.padding > 0 { guards.append(LoopComparison(position, .greaterOrEqual, 0)) }
-    if rows.input(of: outputHeight - 1, tap: rows.kernel - 1) >= inputHeight {
-      guards.append(LoopComparison(position, .less, .constant(inputHeight)))
-    }
-    if guards.isEmpty { return body(&builder) }
-    builder.ifIndex(guards, body)
+    let position = rows.input(of: outputRow, tap: row)
+    builder.guarded(rows.isInside(position, outputs: outputHeight, inputs: inputHeight), body)
   }
 
   /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.

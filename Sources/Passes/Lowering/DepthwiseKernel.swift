@@ -54,30 +54,69 @@ struct DepthwiseKernel {
     return line > 1 && plainVectors >= line && pixels(line) > 1 ? (pixels(line), line) : (pixels(1), 1)
   }
 
+  /// Rows of a whole input image and of the output, for a function that finds an output row's kernel rows itself.
+  struct Heights {
+    var input: Int
+    var output: Int
+  }
+
+  /// Where a tile's kernel rows come from.
+  private enum Source {
+    /// Those that lie inside the input, each a view of its own: written out one after the other.
+    case views(Range<Int>)
+    /// The whole input image, for output row `y`: a loop over all of them, which skips those outside.
+    case image(Heights, y: LoopIndex)
+  }
+
+  /// Whether kernel rows are a loop, in one function for all output rows, rather than written out in one for each border: with
+  /// more than three of those. The seven of 7 x 7 were two thirds of greedyvig_s's C, and half the time to compile it.
+  func loopsOverRows(_ heights: Heights) -> Bool {
+    rows.reachSegments(outputs: heights.output, inputs: heights.input).count > 3
+  }
+
   /// Adds the function for output rows whose kernel rows `taps` lie inside the input. Arguments: one input row a tap,
   /// weights, bias, residuals, channel vectors, output row.
   func function(taps: Range<Int>, in program: inout ProgramBuilder) -> String {
+    let edge = taps.count == rows.kernel ? "" : "_rows\(taps.lowerBound)to\(taps.upperBound)"
+    return function(
+      name + edge, inputs: taps.map { LoopParameter.input("row_\($0)", count: rowCount) }, .views(taps), [],
+      in: &program)
+  }
+
+  /// Adds the function for any output row of an image. Arguments: the input image, weights, bias, residuals' rows, channel
+  /// vectors, output row, its number.
+  func function(_ heights: Heights, in program: inout ProgramBuilder) -> String {
+    let input = LoopParameter.input("input", count: heights.input * rowCount)
+    let row = LoopParameter("y", .index(0...(heights.output - 1)))
+    return function(
+      "\(name)_h\(heights.output)", inputs: [input], .image(heights, y: .variable(row.name)), [row], in: &program)
+  }
+
+  private func function(
+    _ name: String, inputs: [LoopParameter], _ source: Source, _ indices: [LoopParameter],
+    in program: inout ProgramBuilder
+  ) -> String {
     let outputCount = outputWidth * paddedChannels
     let parameters =
-      taps.map { LoopParameter.input("row_\($0)", count: rowCount) }
+      inputs
       + [
         .input("weights", count: paddedChannels * rows.kernel * columns.kernel),
         .input("bias", count: paddedChannels),
       ]
       + epilogue.parameters(tensorElements: outputCount, channelElements: paddedChannels)
-      + [.output("output", count: outputCount)]
+      + [.output("output", count: outputCount)] + indices
     let (pixels, vectors) = tile(registers: program.target.registers)
     let whole = outputWidth / pixels
     let sizes = [
       ProductSchedule.Tiles(pixels: pixels, count: whole), .init(pixels: outputWidth - whole * pixels, count: 1),
     ].filter { $0.pixels > 0 && $0.count > 0 }
     let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: sizes)
-    return program.function(name(taps), parameters) { builder in
+    return program.function(name, parameters) { builder in
       for shape in tiles.groups {
         builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
           let column = tile * shape.pixels + .constant(shape.first)
           writeChannels(&builder, together: vectors) { builder, vectors, live in
-            writeTile(&builder, shape, taps: taps, vectors: vectors, column: column, live: live)
+            writeTile(&builder, shape, source, vectors: vectors, column: column, live: live)
           }
         }
       }
@@ -99,16 +138,17 @@ struct DepthwiseKernel {
   }
 
   private func writeTile(
-    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, taps: Range<Int>, vectors: [LoopIndex],
+    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, _ source: Source, vectors: [LoopIndex],
     column: LoopIndex, live: Int?
   ) {
     let type = LoopType(.f32, lanes: lanes)
     let accumulators = vectors.map { vector in
       (0..<shape.pixels).map { builder.register("acc_\($0)", type, .load("bias", vector * lanes, type)) }
     }
-    for row in taps {
+    overKernelRows(&builder, source) { builder, row, buffer, start in
       for (vector, accumulators) in zip(vectors, accumulators) {
-        accumulate(&builder, shape, row: row, vector: vector, column: column, accumulators)
+        accumulate(
+          &builder, shape, row: row, buffer: buffer, start: start, vector: vector, column: column, accumulators)
       }
     }
     for (vector, accumulators) in zip(vectors, accumulators) {
@@ -122,10 +162,28 @@ struct DepthwiseKernel {
     }
   }
 
+  /// The kernel rows that lie inside the input: gets each one's number, and the buffer and place of its input row.
+  private func overKernelRows(
+    _ builder: inout LoopBuilder, _ source: Source,
+    _ body: (inout LoopBuilder, _ row: LoopIndex, _ buffer: String, _ start: LoopIndex) -> Void
+  ) {
+    switch source {
+    case .views(let taps):
+      for row in taps { body(&builder, .constant(row), "row_\(row)", 0) }
+    case .image(let heights, let y):
+      builder.loop("kernel_row", 0, .constant(rows.kernel)) { builder, row in
+        let position = rows.input(of: y, tap: row)
+        builder.guarded(rows.isInside(position, outputs: heights.output, inputs: heights.input)) { builder in
+          body(&builder, row, "input", position * rowCount)
+        }
+      }
+    }
+  }
+
   /// The taps of one kernel row.
   private func accumulate(
-    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, row: Int, vector: LoopIndex, column: LoopIndex,
-    _ accumulators: [String]
+    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, row: LoopIndex, buffer: String, start: LoopIndex,
+    vector: LoopIndex, column: LoopIndex, _ accumulators: [String]
   ) {
     let type = LoopType(.f32, lanes: lanes)
     let first = column * columns.stride + .constant(-columns.padding)
@@ -133,7 +191,7 @@ struct DepthwiseKernel {
     var loaded: [Int: LoopValue] = [:]
     for tap in 0..<columns.kernel where !shape.reach[tap].isEmpty {
       let weightIndex =
-        vector * (rows.kernel * columns.kernel * lanes) + .constant((row * columns.kernel + tap) * lanes)
+        vector * (rows.kernel * columns.kernel * lanes) + row * (columns.kernel * lanes) + .constant(tap * lanes)
       let weight = builder.let("w", type, .load("weights", weightIndex, type))
       for pixel in shape.reach[tap] {
         let distance = pixel * columns.stride + tap * columns.dilation
@@ -141,8 +199,8 @@ struct DepthwiseKernel {
         if let known = loaded[distance] {
           value = known
         } else {
-          let index = (first + .constant(distance)) * paddedChannels + vector * lanes
-          value = builder.let("x", type, .load("row_\(row)", index, type))
+          let index = start + (first + .constant(distance)) * paddedChannels + vector * lanes
+          value = builder.let("x", type, .load(buffer, index, type))
           loaded[distance] = value
         }
         builder.assign(accumulators[pixel], .fma(value, weight, .variable(accumulators[pixel])))
@@ -150,10 +208,8 @@ struct DepthwiseKernel {
     }
   }
 
-  private func name(_ taps: Range<Int>) -> String {
-    let edge = taps.count == rows.kernel ? "" : "_rows\(taps.lowerBound)to\(taps.upperBound)"
+  private var name: String {
     let tail = epilogue.signature.isEmpty ? "" : "_" + epilogue.signature
-    return
-      "depthwise_\(rows.kernel)x\(columns.kernel)s\(columns.stride)_w\(outputWidth)_c\(channels)\(tail)\(edge)"
+    return "depthwise_\(rows.kernel)x\(columns.kernel)s\(columns.stride)_w\(outputWidth)_c\(channels)\(tail)"
   }
 }

@@ -10,6 +10,8 @@ extension GraphLowering {
     case .pointwise: try lowerPointwise(fusion, node)
     case .convolution: lowerConvolution(fusion, node)
     case .depthwise:
+      let heights = DepthwiseKernel.Heights(input: fusion.inputShape[2], output: fusion.outputShape[2])
+      if depthwiseKernel(fusion).loopsOverRows(heights) { return lowerDepthwise(fusion, heights, node) }
       let stage = depthwiseStage(fusion, name: constantHint(node))
       composed([stage], fusion.inputs, node, rowsPerStep: 1)
     }
@@ -102,12 +104,50 @@ extension GraphLowering {
       channelVectors: channelConstants(fusion, name: name), residuals: residuals)
   }
 
-  private mutating func depthwiseStage(_ fusion: ProductFusion, name: String) -> ConvolutionStage {
-    let kernel = DepthwiseKernel(
+  private func depthwiseKernel(_ fusion: ProductFusion) -> DepthwiseKernel {
+    DepthwiseKernel(
       channels: fusion.outputShape[1], inputWidth: fusion.inputShape[3], rows: fusion.rows, columns: fusion.columns,
       outputWidth: fusion.outputShape[3], epilogue: fusion.epilogue, lanes: lanes)
-    let weights = program.constant("\(name)_weights", kernel.pack { fusion.weight($0, 0, $1, $2) })
-    let bias = program.constant("\(name)_bias", kernel.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
+  }
+
+  /// The packed weights and bias of a depthwise product.
+  private mutating func depthwiseConstants(
+    _ fusion: ProductFusion, _ kernel: DepthwiseKernel, name: String
+  ) -> (weights: String, bias: String) {
+    (
+      program.constant("\(name)_weights", kernel.pack { fusion.weight($0, 0, $1, $2) }),
+      program.constant("\(name)_bias", kernel.pack { fusion.bias($0, rows: 0..<1, columns: 0..<1) })
+    )
+  }
+
+  /// A depthwise convolution whose kernel rows are a loop: the kernel needs the whole image, which the rows of a chain never
+  /// are. Tasks are rows.
+  private mutating func lowerDepthwise(_ fusion: ProductFusion, _ heights: DepthwiseKernel.Heights, _ node: Node) {
+    let name = constantHint(node)
+    let kernel = depthwiseKernel(fusion)
+    let (weights, bias) = depthwiseConstants(fusion, kernel, name: name)
+    let vectors = channelConstants(fusion, name: name).map { LoopArgument.view(buffer: $0, 0) }
+    let input = image(fusion.inputs[0])
+    let residuals = fusion.residuals.map { residualImage($0) }
+    let output = image(node.results[0])
+    let function = kernel.function(heights, in: &program)
+    let order: LoopStatement.Order = program.workers > 1 ? .parallel : .serial
+    var entry = program.entry
+    entry.loop("image", 0, .constant(fusion.outputShape[0])) { builder, image in
+      builder.loop("y", 0, .constant(heights.output), order: order) { builder, y in
+        builder.call(
+          function,
+          [input.view(image: image, row: 0), .view(buffer: weights, 0), .view(buffer: bias, 0)]
+            + residuals.map { $0.view(image: image, row: y) } + vectors
+            + [output.view(image: image, row: y), .index(y)])
+      }
+    }
+    program.entry = entry
+  }
+
+  private mutating func depthwiseStage(_ fusion: ProductFusion, name: String) -> ConvolutionStage {
+    let kernel = depthwiseKernel(fusion)
+    let (weights, bias) = depthwiseConstants(fusion, kernel, name: name)
     return ConvolutionStage(
       function: { taps, program in kernel.function(taps: taps, in: &program) },
       rows: fusion.rows, inputHeight: fusion.inputShape[2], outputHeight: fusion.outputShape[2],

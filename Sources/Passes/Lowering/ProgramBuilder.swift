@@ -49,6 +49,8 @@ public struct ProgramBuilder {
     _ hint: String, _ parameters: [LoopParameter], _ write: (inout LoopBuilder) -> Void
   ) -> String {
     var builder = LoopBuilder()
+    // What the body binds must not have a parameter's name.
+    for parameter in parameters { _ = builder.fresh(parameter.name) }
     write(&builder)
     let key = FunctionKey(parameters: parameters, body: builder.statements)
     if let name = functionNames[key] { return name }
