@@ -65,7 +65,7 @@ struct Window: Hashable {
   }
 
   /// What must hold for that input position to lie inside the input; nothing where it always does.
-  func isInside(_ position: LoopIndex, outputs: Int, inputs: Int) -> [LoopComparison] {
+  func borderTests(_ position: LoopIndex, outputs: Int, inputs: Int) -> [LoopComparison] {
     var comparisons: [LoopComparison] = []
     if padding > 0 { comparisons.append(LoopComparison(position, .greaterOrEqual, 0)) }
     if input(of: outputs - 1, tap: kernel - 1) >= inputs {

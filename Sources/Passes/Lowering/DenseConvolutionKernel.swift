@@ -168,7 +168,7 @@ struct DenseConvolutionKernel {
     _ builder: inout LoopBuilder, row: LoopIndex, outputRow: LoopIndex, _ body: (inout LoopBuilder) -> Void
   ) {
     let position = rows.input(of: outputRow, tap: row)
-    builder.guarded(rows.isInside(position, outputs: outputHeight, inputs: inputHeight), body)
+    builder.guarded(rows.borderTests(position, outputs: outputHeight, inputs: inputHeight), body)
   }
 
   /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.

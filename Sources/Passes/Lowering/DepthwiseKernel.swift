@@ -173,7 +173,7 @@ struct DepthwiseKernel {
     case .image(let heights, let y):
       builder.loop("kernel_row", 0, .constant(rows.kernel)) { builder, row in
         let position = rows.input(of: y, tap: row)
-        builder.guarded(rows.isInside(position, outputs: heights.output, inputs: heights.input)) { builder in
+        builder.guarded(rows.borderTests(position, outputs: heights.output, inputs: heights.input)) { builder in
           body(&builder, row, "input", position * rowCount)
         }
       }

@@ -30,34 +30,23 @@ struct LeftoverTile {
     _ builder: inout LoopBuilder, depth: Int, input: String, inputs: [LoopIndex], weights: String,
     weightBase: LoopIndex
   ) {
-    let whole = depth / lanes
-    builder.loop("k", 0, .constant(whole)) { builder, k in
-      step(&builder, k, input: input, inputs: inputs, weights: weights, weightBase: weightBase, live: nil)
-    }
-    if depth % lanes > 0 {
-      step(
-        &builder, .constant(whole), input: input, inputs: inputs, weights: weights, weightBase: weightBase,
-        live: depth % lanes)
-    }
-  }
-
-  private func step(
-    _ builder: inout LoopBuilder, _ k: LoopIndex, input: String, inputs: [LoopIndex], weights: String,
-    weightBase: LoopIndex, live: Int?
-  ) {
     let type = LoopType(.f32, lanes: lanes)
-    let mask = live.map { LoopValue.firstLanes(.constant($0), lanes: lanes) }
-    let loaded = (0..<channels).map { channel in
-      builder.let(
-        "w_\(channel)", type, .load(weights, weightBase + k * (channels * lanes) + .constant(channel * lanes), type))
-    }
-    for pixel in 0..<pixels {
-      let x = builder.let("x_\(pixel)", type, .load(buffer: input, inputs[pixel] + k * lanes, type, mask: mask))
-      for channel in 0..<channels {
-        let name = accumulators[pixel][channel]
-        builder.assign(name, .fma(x, loaded[channel], .variable(name)))
+    func step(_ builder: inout LoopBuilder, _ k: LoopIndex, live: Int?) {
+      let mask = live.map { LoopValue.firstLanes(.constant($0), lanes: lanes) }
+      let loaded = (0..<channels).map { channel in
+        builder.let(
+          "w_\(channel)", type, .load(weights, weightBase + k * (channels * lanes) + .constant(channel * lanes), type))
+      }
+      for pixel in 0..<pixels {
+        let x = builder.let("x_\(pixel)", type, .load(buffer: input, inputs[pixel] + k * lanes, type, mask: mask))
+        for channel in 0..<channels {
+          let name = accumulators[pixel][channel]
+          builder.assign(name, .fma(x, loaded[channel], .variable(name)))
+        }
       }
     }
+    builder.loop("k", 0, .constant(depth / lanes)) { step(&$0, $1, live: nil) }
+    if depth % lanes > 0 { step(&builder, .constant(depth / lanes), live: depth % lanes) }
   }
 
   /// Adds the bias to each pixel's sums, runs the epilogue on them and stores them.
