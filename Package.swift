@@ -13,6 +13,12 @@ func newestLLVM() -> String {
   return "\(root)/llvm-\(numbers.max() ?? 14)"
 }
 
+/// The READMEs of a target's folders, which are no sources.
+func readmes(_ target: String) -> [String] {
+  let files = try? FileManager.default.subpathsOfDirectory(atPath: "\(Context.packageDirectory)/\(target)")
+  return (files ?? []).filter { $0 == "README.md" || $0.hasSuffix("/README.md") }.sorted()
+}
+
 let llvm = newestLLVM()
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 let clangHeaders: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-I\(llvm)/include"])]
@@ -41,12 +47,12 @@ let package = Package(
     .target(
       name: "IR",
       dependencies: ["CBLAS", .product(name: "RealModule", package: "swift-numerics")],
-      swiftSettings: strict),
-    .target(name: "Passes", dependencies: ["IR"], swiftSettings: strict),
+      exclude: readmes("Sources/IR"), swiftSettings: strict),
+    .target(name: "Passes", dependencies: ["IR"], exclude: readmes("Sources/Passes"), swiftSettings: strict),
     .target(
       name: "Codegen",
       dependencies: ["IR", "CClang", .product(name: "Subprocess", package: "swift-subprocess")],
-      swiftSettings: strict + clangHeaders,
+      exclude: readmes("Sources/Codegen"), swiftSettings: strict + clangHeaders,
       linkerSettings: [.unsafeFlags(["-L\(llvm)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(llvm)/lib"])]),
     .target(
       name: "Frontends",
@@ -54,7 +60,7 @@ let package = Package(
         "IR", "CImage", "CZlib", .product(name: "Yams", package: "Yams"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
-      exclude: ["ONNX/README.md"],
+      exclude: readmes("Sources/Frontends"),
       swiftSettings: strict),
     .executableTarget(
       name: "vigc",
@@ -62,7 +68,7 @@ let package = Package(
         "IR", "Passes", "Codegen", "Frontends",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: strict + clangHeaders),
+      exclude: readmes("Sources/vigc"), swiftSettings: strict + clangHeaders),
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
     .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
     .testTarget(

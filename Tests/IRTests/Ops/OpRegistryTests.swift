@@ -3,11 +3,13 @@ import IR
 import Testing
 
 @Suite struct OpRegistryTests {
+  /// The types that the files of a folder and of its subfolders are named after, but for those that many share (`Support`).
   private static func types(in folder: String) throws -> [String] {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
-    return try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "Sources/IR/\(folder)").path())
-      .filter { $0.hasSuffix(".swift") && !$0.contains("+") }.map { String($0.dropLast(6)) }.sorted()
+    let files = try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: "Sources/IR/\(folder)").path())
+    return files.filter { $0.hasSuffix(".swift") && !$0.contains("+") && !$0.hasPrefix("Support/") }
+      .map { URL(filePath: $0).deletingPathExtension().lastPathComponent }.sorted()
   }
 
   @Test func registryListsTheFilesOfTheFolder() throws {
