@@ -25,7 +25,7 @@ public struct PassManager {
       current = try pass.run(current)
       let elapsed = clock.now - start
       do {
-        try GraphVerifier.verify(current)
+        try GraphVerifier.verify(current, fuses: Kernels.rules)
       } catch {
         // Not a precondition: optimised builds drop its words, and the pass's name is what matters.
         fatalError("the pass '\(pass.name)' left an invalid graph:\n\(error)")

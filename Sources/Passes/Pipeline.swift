@@ -31,8 +31,7 @@ public enum Pipeline {
       FoldIdentity(),  // after both, which change a convolution before its input is added to it
       MergeHeads(),  // leaves the factor 1/2 behind ...
       FoldScale(),  // ... for this
-      FuseNeighborhood(requests: lowerings),  // before products, which then see max-relative as one operand
-      FormPools(),
+      FormKernels(requests: lowerings),  // before products, which then see max-relative as one operand
       FormProducts(),  // after all folding: what is left in a chain is a real epilogue
       ChainRows(target: target),  // needs the products
       AssignLayout(target: target),  // last: the kernels decide where images are channels-last

@@ -208,15 +208,14 @@ import Testing
   @Test func normOfChanges() throws {
     let target = try Target.named("avx2")
     let clustering = try #require(Hypergraph(hyperedges: 3).clustering)
-    let kernel = FuzzyCMeansKernel(
+    let kernel = FuzzyCMeansFunctions(
       pixels: 5, channels: 4, pixelStride: 8, clustering: clustering, workers: 1, target: target)
     for (round, expected) in [(0, Float.infinity), (1, 5), (14, 5)] {
       var builder = ProgramBuilder(name: "test", target: target, workers: 1)
-      let function = kernel.normFunction(images: 2, in: &builder)
+      let calls = FuzzyCMeansFunctions.Calls(kernel, images: 2, in: &builder)
       let changes = builder.buffer("changes", .input, count: 10)
       let norm = builder.buffer("norm", .output, count: 1)
-      builder.entry.call(
-        function, [.view(buffer: changes, 0), .view(buffer: norm, 0), .index(.constant(round))])
+      builder.entry.append(calls.norm(.view(buffer: changes, 0), .view(buffer: norm, 0), .constant(round)))
       let program = builder.finished()
       try program.verify(target: target)
       let input: [Float] = [0, 9, 0, 0, 0, 0, 0, 0, 15, 1]
@@ -238,7 +237,7 @@ import Testing
   }
 
   @Test func unknownLowering() throws {
-    let request = FuseNeighborhood(requests: LoweringRequests(["h": "plain"]))
+    let request = FormKernels(requests: LoweringRequests(["h": "plain"]))
     #expect(throws: Diagnostic.self) { try request.run(Case.clusters().graph()) }
   }
 }

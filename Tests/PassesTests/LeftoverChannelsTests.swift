@@ -88,11 +88,15 @@ import Testing
     let output = program.buffer("output", .output, count: 5 * 2 * lanes)
     let weights = program.constant("weights", panels.pack(pieces: [depth]) { Float($0 + $1) / 100 })
     let bias = program.constant("bias", panels.pack { _ in 1 })
-    let kernel = PointwiseKernel(
+    let kernel = PointwiseFunction(
       pixels: 5, segments: [.init(channels: depth, stride: depth)], outputStride: 2 * lanes, epilogue: epilogue,
       panels: panels)
-    let function = kernel.function(in: &program)
-    program.entry.call(function, [input, weights, bias, output].map { .view(buffer: $0, 0) })
+    func all(_ buffer: String) -> LoopArgument { .view(buffer: buffer, 0) }
+    let call = kernel.call(
+      ProductArguments(
+        inputs: [all(input)], weights: all(weights), bias: all(bias), residuals: [], channelVectors: [],
+        output: all(output)), in: &program)
+    program.entry.append(call)
     let finished = program.finished()
     try finished.verify(target: target)
     let values = SyntheticWeights(seed: 1).uniform("image", count: 5 * depth)

@@ -199,7 +199,7 @@ import Testing
   @Test func runsOfOffsetsAreTheOffsets() {
     let offsets = [(2, 0), (4, 0), (6, 0), (0, 3), (0, -1), (0, -1), (1, 1)].map { Offset(dy: $0.0, dx: $0.1) }
     let rolls = SharedDistances(offsets, height: 7, width: 9).rolls
-    let kernel = GatedMaxRelativeKernel(
+    let kernel = GatedMaxRelativeFunctions(
       height: 7, width: 9, pixelStride: 8, offsets: offsets, sample: Offset(dy: 4, dx: 5), selfMinusNeighbor: false,
       start: 0, lanes: 8)
     let runs = kernel.runs(rolls.map(\.alone))
@@ -314,7 +314,7 @@ import Testing
       return try graph.add(Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0), [x, n])
     }
     func chosen(_ requests: [String: String]) throws -> AttributeValue? {
-      let fused = try FuseNeighborhood(requests: LoweringRequests(requests)).run(graph)
+      let fused = try FormKernels(requests: LoweringRequests(requests)).run(graph)
       return (fused.nodes[0].op as? Fuse)?.schedule.first { $0.name == "lowering" }?.value
     }
     #expect(try chosen([:]) == .string("fused_rolls"))
@@ -341,19 +341,19 @@ import Testing
       }
       let input = SyntheticWeights().uniform("input", count: height * width * 16)
       var results: [[UInt32]] = []
-      for lowering in MaxRelativeKernel.Lowering.allCases {
-        let kernel = MaxRelativeKernel(
+      for lowering in MaxRelativeFunction.Lowering.allCases {
+        let kernel = MaxRelativeFunction(
           height: height, width: width, pixelStride: 16, vectors: 2, offsets: offsets, selfMinusNeighbor: true,
           start: 0, lowering: lowering, lanes: 8)
         var builder = ProgramBuilder(name: "test", target: target, workers: 1)
-        let function = kernel.function(in: &builder)
         let source = builder.buffer("input", .input, count: kernel.viewCount)
         let result = builder.buffer("output", .output, count: kernel.viewCount)
-        var arguments: [LoopArgument] = [.view(buffer: source, 0), .view(buffer: result, 0)]
-        if kernel.scratchCount > 0 {
-          arguments.append(.view(buffer: builder.buffer("scratch", .scratch, count: kernel.scratchCount), 0))
-        }
-        builder.entry.call(function, arguments)
+        let scratch: LoopArgument? =
+          kernel.scratchCount > 0
+          ? .view(buffer: builder.buffer("scratch", .scratch, count: kernel.scratchCount), 0) : nil
+        let call = kernel.call(
+          input: .view(buffer: source, 0), output: .view(buffer: result, 0), scratch: scratch, in: &builder)
+        builder.entry.append(call)
         let program = builder.finished()
         try program.verify(target: target)
         let found = try LoopInterpreter(program: program, target: target).run(floats: ["input": input])

@@ -171,13 +171,13 @@ import Testing
   @Test func blocksCoverTheirPixelsEvenly() {
     for pixels in 1...200 {
       for candidates in [1, 49, 196, 784, 3136] {
-        let block = NearestKernel.blockPixels(pixels: pixels, candidates: candidates)
+        let block = NearestFunctions.blockPixels(pixels: pixels, candidates: candidates)
         #expect((1...min(pixels, 64)).contains(block))
         #expect(block <= 32 || block * candidates <= 16384)
       }
     }
-    #expect(NearestKernel.blockPixels(pixels: 3136, candidates: 196) == 64)
-    #expect(NearestKernel.blockPixels(pixels: 196, candidates: 196) == 49)
+    #expect(NearestFunctions.blockPixels(pixels: 3136, candidates: 196) == 64)
+    #expect(NearestFunctions.blockPixels(pixels: 196, candidates: 196) == 49)
   }
 
   @Test func costsFollowWhatStaysNear() {

@@ -44,7 +44,7 @@ import Testing
       let operands = node.operands.map { "\(numbers[$0] ?? -1)" }.joined(separator: ",")
       let types = node.results.map { "\(graph.type(of: $0))" }.joined(separator: ", ")
       lines.append("\(node.op.mnemonic)(\(operands)) \(attributes) \(types)")
-      if let fuse = node.op as? Fuse { lines.append(fuse.kernel) }
+      if let fuse = node.op as? Fuse { lines.append(fuse.kernel.description) }
       if let region = node.op.region { lines += anonymous(region).map { "  \($0)" } }
     }
     for output in graph.outputs { visit(output) }

@@ -36,7 +36,7 @@ import Testing
   func choosesAsASortWould(_ name: String, _ shape: (candidates: Int, count: Int, step: Int)) throws {
     let target = try Target.named(name)
     let selection = NearestSelection(count: shape.count, step: shape.step, leastNorm: 1e-12)
-    let kernel = RankedSelectionKernel(candidates: shape.candidates, selection: selection, lanes: target.lanes)
+    let kernel = TopKSelection(candidates: shape.candidates, selection: selection, lanes: target.lanes)
     var builder = ProgramBuilder(name: "selection", target: target, workers: 1)
     let function = kernel.function(in: &builder)
     let program = builder.finished()

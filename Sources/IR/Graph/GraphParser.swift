@@ -191,7 +191,7 @@ public struct GraphParser {
 
     let op: any Op
     if isFuse {
-      op = Fuse(kernel: kernel, schedule: attributes, body: try self.graph())
+      op = Fuse(kernel: KernelName(kernel), schedule: attributes, body: try self.graph())
     } else {
       op = try located(attributes.isEmpty ? place : attributePlace) {
         guard mnemonic == Constant.mnemonic else { return try OpRegistry.make(mnemonic, attributes) }

@@ -24,7 +24,7 @@ public struct GraphPrinter {
 
   private mutating func write(_ node: Node, of graph: Graph, indent: String) {
     var line = node.results.map { Self.name(graph, $0) }.joined(separator: ", ") + " = \(node.op.mnemonic)"
-    if let fuse = node.op as? Fuse { line += " " + Self.quoted(fuse.kernel) + " " }
+    if let fuse = node.op as? Fuse { line += " " + Self.quoted(fuse.kernel.description) + " " }
     if !(node.op is Constant) || !node.operands.isEmpty {
       line += "(" + node.operands.map { Self.name(graph, $0) }.joined(separator: ", ") + ")"
     }

@@ -7,11 +7,17 @@
 //  5. `channels_last` is the layout of tensors of rank 4 only, with a positive multiple.
 //  6. Where weights are loaded, each named constant has contents of its type. Nested graphs have none of their own.
 //  7. The body of a `fuse` is such a graph itself.
-//  8. The padding of a channels-last value (channels C ..< C rounded up) is zero. See `keepsPaddingZero`.
+//  8. Where the rules of kernels are given, each fuse that is not nested keeps its kernel's: its body and its schedule are what the
+//     kernel runs, and its operands lie as the kernel reads them.
+//  9. The padding of a channels-last value (channels C ..< C rounded up) is zero. See `keepsPaddingZero`.
+
+/// What a kernel asks of the fuse that a node is, in a graph; throws a `Diagnostic` that says what is wrong.
+public typealias FuseRules = @Sendable (_ node: Node, _ graph: Graph) throws -> Void
 
 /// Checks a graph against the invariants above and reports everything that is wrong with it.
 public struct GraphVerifier {
   private let graph: Graph
+  private let fuses: FuseRules?
   /// Nil where no weights are loaded.
   private let weights: [String: TensorData]?
   /// Inside a fuse, values live in a kernel's registers and scratch, and the kernel zeroes the padding it writes.
@@ -19,19 +25,22 @@ public struct GraphVerifier {
   private var diagnostics: [Diagnostic] = []
 
   /// Everything that is wrong with `graph`, in the order of its nodes; located where the graph was read from text.
-  public static func diagnostics(_ graph: Graph) -> [Diagnostic] {
-    var verifier = GraphVerifier(graph, weights: graph.weights.isEmpty ? nil : graph.weights, isNested: false)
+  /// - Parameter fuses: The rules of kernels, which are known to `Passes` (`Kernels.rules`).
+  public static func diagnostics(_ graph: Graph, fuses: FuseRules? = nil) -> [Diagnostic] {
+    var verifier = GraphVerifier(
+      graph, weights: graph.weights.isEmpty ? nil : graph.weights, fuses: fuses, isNested: false)
     verifier.verify()
     return verifier.diagnostics
   }
 
   /// Throws a `DiagnosticList` when something is wrong.
-  public static func verify(_ graph: Graph) throws {
-    try DiagnosticList(diagnostics(graph)).throwIfAny()
+  public static func verify(_ graph: Graph, fuses: FuseRules? = nil) throws {
+    try DiagnosticList(diagnostics(graph, fuses: fuses)).throwIfAny()
   }
 
-  private init(_ graph: Graph, weights: [String: TensorData]?, isNested: Bool) {
+  private init(_ graph: Graph, weights: [String: TensorData]?, fuses: FuseRules?, isNested: Bool) {
     self.graph = graph
+    self.fuses = fuses
     self.weights = weights
     self.isNested = isNested
   }
@@ -61,6 +70,7 @@ public struct GraphVerifier {
       let resultsAreSound = checkResults(node, &defined)
       if operandsAreSound && resultsAreSound {
         checkTypes(node)
+        checkKernel(node)
         if !isNested { checkPadding(node) }
       }
       checkContents(node)
@@ -131,10 +141,21 @@ public struct GraphVerifier {
     }
   }
 
+  private mutating func checkKernel(_ node: Node) {
+    guard let fuses, node.op is Fuse else { return }
+    do {
+      try fuses(node, graph)
+    } catch let diagnostic as Diagnostic {
+      report(diagnostic.message, at: node, notes: diagnostic.notes)
+    } catch {
+      report("\(error)", at: node)
+    }
+  }
+
   private mutating func checkContents(_ node: Node) {
     if let body = node.op.region {
       if !body.weights.isEmpty { report("the nested graph has weights of its own", at: node) }
-      var nested = GraphVerifier(body, weights: weights, isNested: true)
+      var nested = GraphVerifier(body, weights: weights, fuses: nil, isNested: true)
       nested.verify()
       for var diagnostic in nested.diagnostics {
         if diagnostic.location == nil { diagnostic.location = node.location }

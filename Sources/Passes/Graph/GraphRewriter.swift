@@ -6,12 +6,15 @@ import IR
 /// producers stay until `finished()` drops what nobody uses.
 struct GraphRewriter {
   private(set) var graph: Graph
+  /// The graph as it was.
+  let source: Graph
   private var substitutions: [ValueID: ValueID] = [:]
   private var definitions: [ValueID: Int] = [:]
   private var useCounts: [ValueID: Int] = [:]
 
   private init(_ source: Graph) {
     graph = source
+    self.source = source
     graph.nodes = []
     for node in source.nodes {
       for operand in node.operands { useCounts[operand, default: 0] += 1 }
@@ -52,6 +55,9 @@ struct GraphRewriter {
 
   /// The rebuilt node that makes a value; nil for inputs.
   func definition(of value: ValueID) -> Node? { definitions[value].map { graph.nodes[$0] } }
+
+  /// The fuse that a rebuilt node is; nil for another op.
+  func site(_ node: Node) -> FuseSite? { FuseSite(node, in: graph, definitions: definitions) }
 
   /// How often the source graph uses the value, outputs counted.
   func useCount(_ value: ValueID) -> Int { useCounts[value, default: 0] }

@@ -1,24 +1,24 @@
 import IR
 
-/// Turns an optimised graph into a loop program: a buffer for every value that lives in memory, a kernel for every fuse,
-/// plain loops for every other op.
+/// Turns an optimised graph into a loop program: a buffer for every value that lives in memory, its kernel for every fuse,
+/// plain loops for every other op. It knows no kernel: `Kernels` reads a fuse, and the kernel writes its calls.
 ///
 /// The entry is one `layer` region a node, in the graph's order, named after the published module.
 public struct GraphLowering {
   let graph: Graph
   var program: ProgramBuilder
-  /// The node that makes each value.
-  private let producers: [ValueID: Node]
+  /// The position of the node that makes each value.
+  private let definitions: [ValueID: Int]
   /// Values that share memory with another: a reshape of row-major memory.
   private let aliases: [ValueID: ValueID]
   private var buffers: [ValueID: String] = [:]
-  /// Constants that kernels read packed for their panels, which several of them may share.
+  /// Constants that kernels read packed, which several of them may share.
   private var packed: [PackedConstant: String] = [:]
 
   private struct PackedConstant: Hashable {
     var value: ValueID
-    /// Vectors of each panel.
-    var panels: [Int]
+    /// How, in a word of the kernel's.
+    var form: String
   }
   /// Outputs whose memory the caller owns but whose producer could not write there.
   private var copiedOutputs: [(from: ValueID, to: String)] = []
@@ -42,20 +42,36 @@ public struct GraphLowering {
     program = ProgramBuilder(
       name: ProgramBuilder.identifier(graph.name), target: target.target, workers: target.workers, tuning: target.tuning
     )
-    var producers: [ValueID: Node] = [:]
     var aliases: [ValueID: ValueID] = [:]
     for node in graph.nodes {
-      for result in node.results { producers[result] = node }
       if node.op is Reshape, graph.type(of: node.operands[0]).tensor?.layout == .rowMajor {
         aliases[node.results[0]] = aliases[node.operands[0]] ?? node.operands[0]
       }
     }
-    self.producers = producers
+    definitions = graph.definitions
     self.aliases = aliases
   }
 
   var target: Target { program.target }
   var lanes: Int { program.lanes }
+  var workers: Int { program.workers }
+  /// Of a loop over tasks.
+  var order: LoopStatement.Order { workers > 1 ? .parallel : .serial }
+
+  /// Channels with the padding that an image in memory has.
+  func padded(_ channels: Int) -> Int { roundUp(channels, toMultipleOf: lanes) }
+
+  /// The published name of a node's module, or the name of its value: what its constants and rings are called after.
+  func layerName(of node: Node) -> String {
+    node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer
+  }
+
+  /// Goes on with the entry; see `ProgramBuilder.write`.
+  mutating func write(_ body: (_ entry: inout LoopBuilder, _ program: inout ProgramBuilder) -> Void) {
+    program.write(body)
+  }
+
+  private func producer(_ value: ValueID) -> Node? { definitions[value].map { graph.nodes[$0] } }
 
   /// Inputs and outputs are the caller's buffers, in order.
   private mutating func declareBoundary() throws {
@@ -72,7 +88,7 @@ public struct GraphLowering {
       let readers = graph.nodes.filter { node in
         !(node.op is Reshape && aliases[node.results[0]] != nil) && node.operands.contains { self.root(of: $0) == root }
       }
-      if buffers[root] == nil, readers.isEmpty, producers[root] != nil, !(producers[root]?.op is Constant) {
+      if buffers[root] == nil, readers.isEmpty, let producer = producer(root), !(producer.op is Constant) {
         buffers[root] = name
       } else {
         copiedOutputs.append((output, name))
@@ -97,7 +113,7 @@ public struct GraphLowering {
     let name: String
     if let values = constant(root) {
       name = program.constant(hint, type.stored(values).map { Float($0) })
-    } else if let data = producers[root].flatMap({ graph.data(of: $0) }) {
+    } else if let data = producer(root).flatMap({ graph.data(of: $0) }) {
       name = program.constant(hint, data)
     } else {
       name = program.buffer(hint, .arena, type.element, count: type.storageCount)
@@ -106,21 +122,24 @@ public struct GraphLowering {
     return name
   }
 
-  /// The buffer of a constant of `[depth, channels]` packed panel after panel, each `[depth][its channels]`; nil where the
-  /// value is no float32 constant.
-  mutating func packedBuffer(for value: ValueID, depth: Int, _ panels: ProductPanels) -> String? {
+  /// The buffer of a float32 constant that is packed in some form; packed once for each form. Nil where the value is no
+  /// such constant.
+  /// - Parameters:
+  ///   - form: which packing, in a word of the kernel's; equal words, equal packing.
+  ///   - suffix: of the buffer's name.
+  mutating func packedBuffer(
+    for value: ValueID, form: String, suffix: String, _ pack: (_ values: [Double]) -> [Float]
+  ) -> String? {
     guard let values = constant(value) else { return nil }
-    let widths = panels.schedule.panels.flatMap { Array(repeating: $0.vectors, count: $0.count) }
-    let key = PackedConstant(value: value, panels: widths)
+    let key = PackedConstant(value: value, form: form)
     if let known = packed[key] { return known }
-    let contents = panels.pack(pieces: [depth]) { channel, step in Float(values[step * panels.channels + channel]) }
-    let name = program.constant("\(graph.values[value.index].name)_panels", contents)
+    let name = program.constant("\(graph.values[value.index].name)_\(suffix)", pack(values))
     packed[key] = name
     return name
   }
 
   /// Contents of a value that is a float32 constant.
-  func constant(_ value: ValueID) -> [Double]? { producers[value].flatMap { graph.contents(of: $0) } }
+  func constant(_ value: ValueID) -> [Double]? { producer(value).flatMap { graph.contents(of: $0) } }
 
   /// An image of the graph as rows in memory.
   mutating func image(_ value: ValueID) -> RowImage {
@@ -144,41 +163,19 @@ public struct GraphLowering {
     let outer = program.entry
     program.entry = LoopBuilder(continuing: outer)
     do {
-      if let fuse = node.op as? Fuse { try lowerFuse(fuse, node) } else { try lowerGeneral(node) }
+      if let site = FuseSite(node, in: graph, definitions: definitions) {
+        try Kernels.read(site).lower(node, into: &self)
+      } else {
+        try lowerGeneral(node)
+      }
     } catch {
       failure = error
     }
     let body = program.entry.statements
     var entry = LoopBuilder(continuing: program.entry, with: outer.statements)
-    entry.append(.layer(node.layer.isEmpty ? graph.values[node.results[0].index].name : node.layer, body))
+    entry.append(.layer(layerName(of: node), body))
     program.entry = entry
     if let failure { throw failure }
-  }
-
-  private mutating func lowerFuse(_ fuse: Fuse, _ node: Node) throws {
-    switch fuse.kernel {
-    case "row_chain": try lowerRowChain(fuse, node)
-    case "max_relative": try lowerMaxRelative(fuse, node)
-    case "gated_max_relative": try lowerGatedMaxRelative(fuse, node)
-    case "fuzzy_c_means": try lowerFuzzyCMeans(fuse, node)
-    case "incidence_mean": try lowerIncidenceMean(fuse, node)
-    case "nearest": try lowerNearest(fuse, node)
-    case "indexed_max_relative": try lowerIndexedMaxRelative(fuse, node)
-    case "global_pool": lowerGlobalPool(node)
-    case "average_pool": try lowerAveragePool(fuse, node)
-    default:
-      guard ProductKind(rawValue: fuse.kernel) != nil else {
-        let others = [
-          "row_chain", "max_relative", "gated_max_relative", "nearest", "indexed_max_relative", "fuzzy_c_means",
-          "incidence_mean", "global_pool", "average_pool",
-        ]
-        let kernels = ProductKind.allCases.map(\.rawValue) + others
-        throw Diagnostic(
-          "there is no kernel '\(fuse.kernel)'", at: node.location,
-          notes: ["kernels: \(kernels.joined(separator: ", "))"])
-      }
-      try lowerProduct(fuse, node)
-    }
   }
 
   /// An op without a kernel: its own plain loops, in a function of its own.

@@ -6,17 +6,14 @@ public struct ProgramBuilder {
   /// Tasks the work of one parallel region is split into; 1 writes no parallel loop at all.
   public let workers: Int
   public private(set) var program: LoopProgram
-  private let tuning: ProductTuning?
-  /// The products that asked for a schedule, each once.
-  private(set) var scheduled: [ProductShape] = []
+  /// The schedules of products: what was measured, and which were asked for.
+  var products: ProductSchedules
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
-  /// Names of buffers and functions, which share one space. The entry's own loop variables are taken from the start: a
-  /// value of the model may be called `image` too, and an op like a word of the language.
-  private var taken = LoopProgram.reservedNames.union([
-    "image", "band", "block", "share", "round", "list", "panel", "pixel", "y",
-  ])
+  /// Names of buffers and functions, which share one space, and the words of the language. The entry's variables have none
+  /// of them, and get none: a value of a model may be called `image`, as a loop is.
+  private var taken = LoopProgram.reservedNames
   /// Names of the value functions, by what they are but for it.
   private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
@@ -28,21 +25,22 @@ public struct ProgramBuilder {
   public init(name: String, target: Target, workers: Int, tuning: ProductTuning? = nil) {
     self.target = target
     self.workers = workers
-    self.tuning = tuning
+    products = ProductSchedules(tuning: tuning)
     self.program = LoopProgram(name: name)
+  }
+
+  /// Goes on with the entry. Its variables get names that no buffer and no function has; a buffer or function that `body`
+  /// adds gets one that no variable has had before.
+  public mutating func write(_ body: (_ entry: inout LoopBuilder, _ program: inout ProgramBuilder) -> Void) {
+    var continued = entry
+    continued.avoid(taken)
+    body(&continued, &self)
+    entry = continued
   }
 
   public var lanes: Int { target.lanes }
   /// The vector type kernels compute in.
   public var vector: LoopType { LoopType(.f32, lanes: lanes) }
-
-  /// The schedule that was measured for a product, or else the one the cost model picks.
-  mutating func schedule(depth: Int, pixels: Int, channels: Int) -> ProductSchedule {
-    let product = ProductShape(depth: depth, pixels: pixels, channels: channels)
-    if !scheduled.contains(product) { scheduled.append(product) }
-    return tuning?.schedule(for: product)
-      ?? ProductCost(target: target, depth: depth).schedule(pixels: pixels, channels: channels)
-  }
 
   /// Adds a function, or finds the one with the same parameters and body, and returns its name.
   public mutating func function(
@@ -54,7 +52,7 @@ public struct ProgramBuilder {
     write(&builder)
     let key = FunctionKey(parameters: parameters, body: builder.statements)
     if let name = functionNames[key] { return name }
-    let name = Self.unique(hint, in: &taken)
+    let name = unique(hint)
     functionNames[key] = name
     program.functions.append(LoopFunction(name, parameters, builder.statements))
     return name
@@ -66,7 +64,7 @@ public struct ProgramBuilder {
     key.name = ""
     if let name = valueFunctionNames[key] { return name }
     var added = function
-    added.name = Self.unique(function.name, in: &taken)
+    added.name = unique(function.name)
     valueFunctionNames[key] = added.name
     program.valueFunctions.append(added)
     return added.name
@@ -77,7 +75,7 @@ public struct ProgramBuilder {
     _ hint: String, _ storage: LoopBuffer.Storage, _ element: ElementType = .f32, count: Int,
     range: ClosedRange<Int>? = nil
   ) -> String {
-    let name = Self.unique(Self.identifier(hint), in: &taken)
+    let name = unique(Self.identifier(hint))
     program.buffers.append(LoopBuffer(name, storage, element, count: count, range: range))
     return name
   }
@@ -103,10 +101,11 @@ public struct ProgramBuilder {
     return result
   }
 
-  private static func unique(_ hint: String, in taken: inout Set<String>) -> String {
+  /// The hint, or the hint and a number, so that nothing else is called like it.
+  private mutating func unique(_ hint: String) -> String {
     var name = hint
     var suffix = 2
-    while !taken.insert(name).inserted {
+    while entry.names.contains(name) || !taken.insert(name).inserted {
       name = "\(hint)_\(suffix)"
       suffix += 1
     }

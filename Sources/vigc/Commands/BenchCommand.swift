@@ -48,7 +48,7 @@ struct BenchCommand: AsyncParsableCommand {
     let timing = try await compilation.withExecutable(result.library, options: compiling) { executable in
       try await executable.bench(inputs, threads: threads, seconds: seconds)
     }
-    let operations = compilation.model.graph.productOperations
+    let operations = compilation.model.graph.operations.products
     let rate = timing.median > 0 ? Double(operations) / timing.median / 1e6 : 0
     var layers: (profile: Profile, rows: [Profile.Row])?
     if profile {

@@ -20,7 +20,7 @@ struct ExplainCommand: AsyncParsableCommand {
     let graph = try compilation.optimize()
     // Lowering is what refuses a node that nothing can run.
     _ = try compilation.lower(graph)
-    let explanation = Explanation(graph)
+    let explanation = try Explanation(graph)
     try Console.line("\(compilation.name) for \(compilation.target.name)")
     try Console.write("\nGraph constructions\n\n" + explanation.choices)
     try Console.write("\nKernels\n\n" + explanation.kernels)
@@ -33,19 +33,19 @@ struct ExplainCommand: AsyncParsableCommand {
 /// An optimised graph in words.
 struct Explanation {
   private let graph: Graph
+  /// The nodes that kernels run, with what the kernels say.
+  private let fuses: [(node: Node, fuse: Fuse, words: KernelWords)]
 
-  init(_ graph: Graph) { self.graph = graph }
-
-  private var lowered: [Node] { graph.nodes.filter { !($0.op is Constant) } }
-
-  private func text(_ name: String, of fuse: Fuse) -> String? {
-    guard let value = fuse.schedule.first(where: { $0.name == name })?.value else { return nil }
-    switch value {
-    case .string(let text): return text
-    case .float(let number): return short(number)
-    default: return "\(value)"
+  /// - Throws: A `Diagnostic` where a fuse is not what its kernel runs.
+  init(_ graph: Graph) throws {
+    self.graph = graph
+    fuses = try graph.nodes.compactMap { node in
+      guard let fuse = node.op as? Fuse, let words = try Kernels.words(for: node, in: graph) else { return nil }
+      return (node, fuse, words)
     }
   }
+
+  private var lowered: [Node] { graph.nodes.filter { !($0.op is Constant) } }
 
   private func module(_ node: Node) -> String { graph.layerName(of: node) }
 
@@ -53,16 +53,14 @@ struct Explanation {
   /// appears with what reads it.
   var choices: String {
     var lines: [String] = []
-    for node in lowered {
-      guard let fuse = node.op as? Fuse, let lowering = text("lowering", of: fuse) else { continue }
+    for (node, fuse, words) in fuses {
+      guard let choice = words.choice else { continue }
       let construction = fuse.body.nodes.compactMap { $0.op as? BuildNeighborhood }.first?.construction
       let form = fuse.body.nodes.compactMap { fuse.body.type(of: $0.results[0]).neighborhood }.first
       let what = [construction?.kind, form.map { "\(ValueType.neighborhood($0))" }].compactMap { $0 }
       lines.append("\(module(node)): \(what.joined(separator: ", "))")
-      lines.append("  \(lowering) at \(text("cost", of: fuse) ?? "?"), \(text("reason", of: fuse) ?? "")")
-      for other in (text("instead_of", of: fuse) ?? "").components(separatedBy: "; ") where !other.isEmpty {
-        lines.append("  not \(other)")
-      }
+      lines.append("  \(choice.lowering) at \(short(choice.cost)), \(choice.reason)")
+      for other in choice.insteadOf { lines.append("  not \(other)") }
     }
     return lines.isEmpty ? "none\n" : lines.joined(separator: "\n") + "\n"
   }
@@ -70,11 +68,10 @@ struct Explanation {
   /// Every node that a kernel runs, with the ops it holds.
   var kernels: String {
     var table = Table(["module", "kernel", "result", "ops"])
-    for node in lowered {
-      guard let fuse = node.op as? Fuse else { continue }
+    for (node, fuse, words) in fuses {
       let result = graph.type(of: node.results[0])
       let shape = result.tensor.map { $0.shape.map(String.init).joined(separator: "x") } ?? "\(result)"
-      table.add([module(node), fuse.kernel, shape, operations(fuse.body).joined(separator: " ")])
+      table.add([module(node), words.name, shape, operations(fuse.body).joined(separator: " ")])
     }
     return table.text
   }

@@ -1,6 +1,7 @@
 import Codegen
 import Foundation
 import IR
+import Passes
 
 /// Where the time of a run goes, layer by layer, beside the least time the machine could take: the greater of its
 /// arithmetic at the peak and its bytes at the bandwidth (Williams, Waterman and Patterson, "Roofline", 2009).
@@ -36,10 +37,11 @@ struct Profile {
     }
     for node in graph.nodes {
       guard !(node.op is Constant), let place = places[graph.layerName(of: node)] else { continue }
-      let kernel = (node.op as? Fuse)?.kernel ?? node.op.mnemonic
+      let kernel = (node.op as? Fuse)?.kernel.description ?? node.op.mnemonic
       rows[place].kernel += (rows[place].kernel.isEmpty ? "" : " ") + kernel
-      rows[place].products += graph.productOperations(of: node)
-      rows[place].elementwise += graph.elementwiseOperations(of: node)
+      let operations = graph.operations(of: node)
+      rows[place].products += operations.products
+      rows[place].elementwise += operations.elementwise
       rows[place].bytes += graph.bytes(of: node)
     }
     return rows

@@ -8,20 +8,33 @@ public struct LoopBuilder {
   /// The statements written so far, at the outermost level.
   public private(set) var statements: [LoopStatement] = []
   private var counts: [String: Int] = [:]
+  /// Every name that was given.
+  public private(set) var names: Set<String> = []
+  /// Names that others have: buffers and functions of the program.
+  private var taken: Set<String> = []
 
   public init() {}
 
   /// A builder that goes on with another's names, from other statements.
   public init(continuing other: LoopBuilder, with statements: [LoopStatement] = []) {
     counts = other.counts
+    names = other.names
+    taken = other.taken
     self.statements = statements
   }
 
+  /// Keeps from giving these names.
+  public mutating func avoid(_ taken: Set<String>) { self.taken = taken }
+
   /// A name nobody has had in this builder: `hint`, then `hint_1`, `hint_2`, ...
   public mutating func fresh(_ hint: String) -> String {
-    let count = counts[hint, default: 0]
-    counts[hint] = count + 1
-    return count == 0 ? hint : "\(hint)_\(count)"
+    var name: String
+    repeat {
+      let count = counts[hint, default: 0]
+      counts[hint] = count + 1
+      name = count == 0 ? hint : "\(hint)_\(count)"
+    } while taken.contains(name) || !names.insert(name).inserted
+    return name
   }
 
   public mutating func append(_ statement: LoopStatement) { statements.append(statement) }

@@ -1,18 +1,26 @@
 import RealModule
 
+/// The name of a kernel, as a `fuse` has it in the text form. Which there are is known to `Passes`.
+public struct KernelName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+  public let description: String
+
+  public init(_ name: String) { description = name }
+
+  public init(stringLiteral name: String) { description = name }
+}
+
 /// A nested graph that one kernel runs: operands are the inputs of `body`, results its outputs.
 ///
 /// Constants inside `body` take their contents from the weights of the graph around it, as if the body stood there.
 public struct Fuse: Op {
   public static let mnemonic = "fuse"
 
-  /// The name of the kernel builder.
-  public var kernel: String
-  /// The kernel's parameters: tiles, unrolling, and what else it offers.
+  public var kernel: KernelName
+  /// What was chosen for the kernel, as its schedule prints it; only the kernel reads it.
   public var schedule: [Attribute]
   public var body: Graph
 
-  public init(kernel: String, schedule: [Attribute], body: Graph) {
+  public init(kernel: KernelName, schedule: [Attribute], body: Graph) {
     self.kernel = kernel
     self.schedule = schedule
     self.body = body

@@ -35,7 +35,13 @@ public struct FoldScale: Pass {
 
 /// A constant that broadcasts over an image as one value a channel, as that many values; nil for any other shape.
 func channelVector(_ values: [Double], shape: [Int], channels: Int) -> [Double]? {
-  if values.count == 1 { return [Double](repeating: values[0], count: channels) }
+  guard isChannelShape(shape, channels: channels) else { return nil }
+  return values.count == 1 ? [Double](repeating: values[0], count: channels) : values
+}
+
+/// Whether a tensor of this shape broadcasts over an image as one value a channel.
+func isChannelShape(_ shape: [Int], channels: Int) -> Bool {
+  if shape.reduce(1, *) == 1 { return true }
   let aligned = [Int](repeating: 1, count: max(0, 4 - shape.count)) + shape
-  return aligned == [1, channels, 1, 1] ? values : nil
+  return aligned == [1, channels, 1, 1]
 }

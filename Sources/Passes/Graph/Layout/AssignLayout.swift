@@ -7,8 +7,8 @@ import IR
 ///     %b = softmax(%a)                   =>    %a.rows = convert_layout(%a)
 ///                                              %b = softmax(%a.rows)
 ///
-/// The first convolution reads the caller's row-major image itself, and a product of single pixels writes unpadded
-/// row-major logits itself: neither costs a copy.
+/// Which operand is an image is the kernel's to say. The first convolution reads the caller's row-major image itself, and a
+/// product of single pixels writes unpadded row-major logits itself: neither costs a copy.
 public struct AssignLayout: Pass {
   public static let name = "assign-layout"
   public static let summary = "gives kernels channels-last images and converts at their borders"
@@ -29,33 +29,28 @@ public struct AssignLayout: Pass {
     return try convertOutputs(assigned)
   }
 
+  /// Gives each operand the layout that the fuse's kernel reads it in.
   private func kernel(_ rewriter: inout GraphRewriter, _ fuse: Fuse, _ node: Node) throws -> [ValueID] {
-    let readsRowMajor = fuse.firstKernel == ProductKind.convolution.rawValue
+    guard let site = rewriter.site(node) else { return node.results }
+    let layouts = try Kernels.read(site).operandLayouts
     var operands: [ValueID] = []
-    var converts = false
-    for (place, operand) in node.operands.enumerated() {
+    for (operand, layout) in zip(node.operands, layouts) {
       guard let type = rewriter.graph.type(of: operand).tensor, type.rank == 4, type.layout != padded else {
         operands.append(operand)
         continue
       }
-      if let constant = rewriter.definition(of: operand)?.op as? Constant {
-        operands.append(
-          fuse.readsAsImage(fuse.body.inputs[place]) ? try packed(&rewriter, constant, operand, like: node) : operand)
-      } else if readsRowMajor, type.layout == .rowMajor, operands.isEmpty,
-        !fuse.readsAsImage(fuse.body.inputs[place])
-      {
-        operands.append(operand)
-        converts = true
-      } else {
-        operands.append(try converted(&rewriter, operand, to: padded, like: node))
+      switch layout {
+      case .asIs: operands.append(operand)
+      case .imageOrRowMajor where type.layout == .rowMajor: operands.append(operand)
+      case .image, .imageOrRowMajor:
+        if let constant = rewriter.definition(of: operand)?.op as? Constant {
+          operands.append(try packed(&rewriter, constant, operand, like: node))
+        } else {
+          operands.append(try converted(&rewriter, operand, to: padded, like: node))
+        }
       }
     }
-    // An interleaving ends in row-major memory, as far as types go; its kernel never writes it.
-    if fuse.interleavedImages != nil { converts = true }
-    // A convolution that converts already keeps doing so: the pass may run twice.
-    if fuse.converts(to: padded) { converts = false }
-    let types = operands.map(rewriter.graph.type(of:))
-    let retyped = try fuse.retyped(types, convertingConvolution: converts ? padded : nil)
+    let retyped = try fuse.retyped(operands.map(rewriter.graph.type(of:)), padded: padded)
     return try rewriter.add(retyped, operands, name: rewriter.name(of: node), like: node)
   }
 
@@ -76,7 +71,7 @@ public struct AssignLayout: Pass {
     return try rewriter.add(ConvertLayout(layout: layout), [value], name: "rows", like: node)[0]
   }
 
-  /// Row-major outputs; a product over single pixels, and a reshape of one, take the conversion in.
+  /// Row-major outputs; a kernel that can write one takes the conversion in.
   private func convertOutputs(_ graph: Graph) throws -> Graph {
     var result = graph
     for index in result.outputs.indices {
@@ -88,45 +83,12 @@ public struct AssignLayout: Pass {
     }
     return try GraphRewriter.rewrite(result) { rewriter, node in
       guard let convert = node.op as? ConvertLayout, convert.layout == .rowMajor,
-        let (fuse, producer) = rewriter.single(Fuse.self, node.operands[0]),
-        fuse.kernel == ProductKind.pointwise.rawValue,
-        rewriter.graph.tensorType(of: node.operands[0]).shape.suffix(2) == [1, 1], !fuse.addsPaddedImage
+        let (fuse, producer) = rewriter.single(Fuse.self, node.operands[0]), let site = rewriter.site(producer),
+        try Kernels.read(site).canWriteRowMajor
       else { return nil }
       let types = producer.operands.map(rewriter.graph.type(of:))
       return try rewriter.add(
         fuse.retyped(types, appending: [convert]), producer.operands, name: rewriter.name(of: node), like: producer)
     }
-  }
-}
-
-extension Fuse {
-  /// The kernel that reads the first operand: its own, or in a chain its first stage's.
-  fileprivate var firstKernel: String { (body.nodes.first?.op as? Fuse)?.firstKernel ?? kernel }
-
-  fileprivate func converts(to layout: Layout) -> Bool {
-    body.nodes.contains { node in
-      (node.op as? Fuse)?.converts(to: layout) ?? ((node.op as? ConvertLayout)?.layout == layout)
-    }
-  }
-
-  /// Whether the body's epilogue reads an image with padding between its pixels, as an unpadded result would have none.
-  fileprivate var addsPaddedImage: Bool {
-    body.inputs.contains { input in
-      guard let type = body.type(of: input).tensor, type.storageCount > type.count else { return false }
-      return body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
-    }
-  }
-
-  /// Whether the body adds an input to its result, or the like, pixel by pixel.
-  fileprivate func readsAsImage(_ input: ValueID) -> Bool {
-    guard let output = body.outputs.first.flatMap({ body.type(of: $0).tensor }) else { return false }
-    let shape = body.tensorType(of: input).shape
-    let isInsideStage = body.nodes.contains { node in
-      guard let stage = node.op as? Fuse else { return false }
-      return zip(node.operands, stage.body.inputs).contains { $0 == input && stage.readsAsImage($1) }
-    }
-    if isInsideStage { return true }
-    return shape.suffix(3) == output.shape.suffix(3) && shape.suffix(2) != [1, 1]
-      && body.nodes.contains { $0.op is any ElementwiseOp && $0.operands.contains(input) }
   }
 }

@@ -32,11 +32,3 @@ struct InterleavedImages {
     nodes += [joint, outer]
   }
 }
-
-extension Fuse {
-  /// The body's images whose channels its convolution reads in turns; nil where it does not.
-  var interleavedImages: [ValueID]? {
-    guard let value = convolution?.node.operands[0] else { return nil }
-    return InterleavedImages(value, in: body) { made in body.nodes.first { $0.results.contains(made) } }?.images
-  }
-}

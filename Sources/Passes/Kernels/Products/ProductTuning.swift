@@ -52,6 +52,29 @@ public struct ProductTuning: Codable, Sendable {
   }
 }
 
+/// The schedules of the products of a program.
+struct ProductSchedules {
+  let tuning: ProductTuning?
+  /// The products that asked for a schedule, each once.
+  private(set) var asked: [ProductShape] = []
+
+  init(tuning: ProductTuning?) { self.tuning = tuning }
+
+  /// The schedule that was measured for a product, or else the one the cost model picks.
+  mutating func schedule(for product: ProductShape, target: Target) -> ProductSchedule {
+    if !asked.contains(product) { asked.append(product) }
+    return tuning?.schedule(for: product)
+      ?? ProductCost(target: target, depth: product.depth).schedule(pixels: product.pixels, channels: product.channels)
+  }
+}
+
+extension ProgramBuilder {
+  /// The schedule of a product over a reduction of `depth` steps.
+  mutating func schedule(depth: Int, pixels: Int, channels: Int) -> ProductSchedule {
+    products.schedule(for: ProductShape(depth: depth, pixels: pixels, channels: channels), target: target)
+  }
+}
+
 extension ProductSchedule {
   /// Whether the panels and what is left over are the product's channels, each swept over all its pixels by tiles that fit
   /// the registers. Of whatever numbers: a file may hold any.
@@ -86,7 +109,7 @@ extension ProductSchedule {
 public enum ProductTuner {
   /// The products of a model whose schedules are open, each shape once, in the graph's order.
   public static func products(of graph: Graph, for target: CompilationTarget) throws -> [ProductShape] {
-    try GraphLowering.lowered(graph, for: target).program.scheduled
+    try GraphLowering.lowered(graph, for: target).program.products.asked
   }
 
   /// Schedules worth measuring, the cost model's own first: panels of each width, with the tilings that the model
@@ -126,13 +149,15 @@ public enum ProductTuner {
     let weights = program.buffer("weights", .arena, count: stride * width)
     let bias = program.buffer("bias", .arena, count: width)
     for (place, schedule) in (candidates.prefix(1) + candidates).enumerated() {
-      let kernel = PointwiseKernel(
+      let kernel = PointwiseFunction(
         pixels: product.pixels, segments: [.init(channels: product.depth, stride: stride)], outputStride: width,
         epilogue: Epilogue(), panels: ProductPanels(schedule: schedule, lanes: lanes, channels: product.channels))
-      let function = kernel.function(in: &program)
-      program.entry.layer("\(place)") { builder in
-        builder.call(function, [input, weights, bias, output].map { .view(buffer: $0, 0) })
-      }
+      func all(_ buffer: String) -> LoopArgument { .view(buffer: buffer, 0) }
+      let call = kernel.call(
+        ProductArguments(
+          inputs: [all(input)], weights: all(weights), bias: all(bias), residuals: [], channelVectors: [],
+          output: all(output)), in: &program)
+      program.entry.layer("\(place)") { $0.append(call) }
     }
     return program.finished()
   }

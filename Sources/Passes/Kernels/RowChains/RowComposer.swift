@@ -56,18 +56,18 @@ struct RowComposer {
         count: plan.rows.slots * plan.rows.blockRows * plan.stage.outputRowElements)
     }
     let bands = ceilDivide(outputHeight, bandRows)
-    var entry = program.entry
-    entry.loop("image", 0, .constant(batch)) { builder, image in
-      if bands == 1 {
-        emitBand(&builder, &program, rings, Band(image: image, first: 0))
-      } else {
-        builder.loop("band", 0, .constant(bands), order: .parallel) { builder, task in
-          let band = Band(image: image, first: task * bandRows)
-          emitBand(&builder, &program, rings, band)
+    program.write { entry, program in
+      entry.loop("image", 0, .constant(batch)) { builder, image in
+        if bands == 1 {
+          emitBand(&builder, &program, rings, Band(image: image, first: 0))
+        } else {
+          builder.loop("band", 0, .constant(bands), order: .parallel) { builder, task in
+            let band = Band(image: image, first: task * bandRows)
+            emitBand(&builder, &program, rings, band)
+          }
         }
       }
     }
-    program.entry = entry
   }
 
   private func emitBand(_ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band)

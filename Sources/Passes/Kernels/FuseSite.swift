@@ -1,0 +1,118 @@
+import IR
+
+/// A fuse where it stands: its body, and what the graph around it says of the values that it reads.
+///
+/// Values of the body and values outside are numbered apart; `outside` leads from the one to the other.
+struct FuseSite: Sendable {
+  let fuse: Fuse
+  /// The values outside that the body's inputs stand for, in order.
+  let operands: [ValueID]
+  /// The values outside that the fuse makes.
+  let results: [ValueID]
+  /// The published name of the module it is in.
+  let layer: String
+  let location: Diagnostic.Location?
+  private let graph: Graph
+  private let definitions: [ValueID: Int]
+  /// The inputs of the body, and what they stand for.
+  private let outer: [ValueID: ValueID]
+
+  init(
+    _ fuse: Fuse, operands: [ValueID], results: [ValueID] = [], layer: String, location: Diagnostic.Location?,
+    in graph: Graph, definitions: [ValueID: Int]
+  ) {
+    self.fuse = fuse
+    self.operands = operands
+    self.results = results
+    self.layer = layer
+    self.location = location
+    self.graph = graph
+    self.definitions = definitions
+    outer = Dictionary(zip(fuse.body.inputs, operands)) { first, _ in first }
+  }
+
+  /// The fuse that a node is; nil for another op.
+  /// - Parameter definitions: the position of the node that makes each value of `graph`, where that is known already.
+  init?(_ node: Node, in graph: Graph, definitions: [ValueID: Int]? = nil) {
+    guard let fuse = node.op as? Fuse else { return nil }
+    self.init(
+      fuse, operands: node.operands, results: node.results, layer: node.layer, location: node.location, in: graph,
+      definitions: definitions ?? graph.definitions)
+  }
+
+  var body: Graph { fuse.body }
+
+  /// The fuse inside the body that `node` is. What it reads of the body's own values never is in memory: such values get
+  /// numbers that no value of the graph has.
+  func nested(_ node: Node) -> FuseSite? {
+    guard let inner = node.op as? Fuse else { return nil }
+    let operands = node.operands.map { outer[$0] ?? ValueID(graph.values.count + $0.index) }
+    return FuseSite(
+      inner, operands: operands, layer: node.layer, location: node.location ?? location, in: graph,
+      definitions: definitions)
+  }
+
+  /// The same place with another fuse.
+  func with(_ fuse: Fuse, operands: [ValueID]) -> FuseSite {
+    FuseSite(
+      fuse, operands: operands, results: results, layer: layer, location: location, in: graph, definitions: definitions)
+  }
+
+  /// What an input of the body stands for; nil for a value that the body makes.
+  func outside(_ value: ValueID) -> ValueID? { outer[value] }
+
+  /// The node of the body that makes a value; nil for its inputs.
+  func producer(_ value: ValueID) -> Node? { body.nodes.first { $0.results.contains(value) } }
+
+  /// The tensor type of a value of the body; nil for a neighbourhood.
+  func tensor(_ value: ValueID) -> TensorType? { body.type(of: value).tensor }
+
+  private func definition(_ value: ValueID) -> Node? {
+    guard let operand = outer[value] else { return producer(value) }
+    return definitions[operand].map { graph.nodes[$0] }
+  }
+
+  /// Whether a value of the body is a float32 constant, made inside or outside.
+  func isConstant(_ value: ValueID) -> Bool {
+    (definition(value)?.op as? Constant).map { $0.type.element == .f32 } ?? false
+  }
+
+  /// Contents of such a constant in double; nil where it is none, or its contents are not loaded.
+  func contents(_ value: ValueID) -> [Double]? { definition(value).flatMap { graph.contents(of: $0) } }
+
+  /// The schedule of the fuse.
+  /// - Throws: A `Diagnostic` where an attribute is missing, unknown or of the wrong type.
+  func schedule<Schedule: KernelSchedule>(_ type: Schedule.Type = Schedule.self) throws -> Schedule {
+    var reader = AttributeReader(fuse.schedule, owner: "the kernel \(fuse.kernel)")
+    let schedule = try Schedule(&reader)
+    try reader.finish()
+    return schedule
+  }
+
+  func diagnostic(_ message: String, notes: [String] = []) -> Diagnostic {
+    Diagnostic("the kernel \(fuse.kernel) \(message)", at: location, notes: notes)
+  }
+
+  /// The one node of the body besides constants.
+  func onlyNode<O: Op>(_ type: O.Type) throws -> (op: O, node: Node) {
+    let nodes = body.nodes.filter { !($0.op is Constant) }
+    guard nodes.count == 1, let op = nodes[0].op as? O else {
+      throw diagnostic("runs one \(type.mnemonic), and the body holds \(held)")
+    }
+    return (op, nodes[0])
+  }
+
+  /// The ops of the body for a message.
+  private var held: String {
+    let names = body.nodes.map { $0.op.mnemonic }
+    return names.isEmpty ? "nothing" : names.joined(separator: ", ")
+  }
+
+  /// An operand of a body's node that has to be an input of the body: what it stands for.
+  func outerOperand(_ place: Int, of node: Node) throws -> ValueID {
+    guard node.operands.indices.contains(place), let value = outer[node.operands[place]] else {
+      throw diagnostic("reads operand \(place) of \(node.op.mnemonic) from outside the body")
+    }
+    return value
+  }
+}

@@ -1,0 +1,89 @@
+import IR
+
+/// One way to run a `fuse`: the ops it takes, how its operands lie, its loops and its words.
+///
+/// A kernel is a folder below this one and a line in `Kernels.all`. A value of it is one fuse that was read: whoever has a
+/// value knows that the body and the schedule are the kernel's.
+protocol Kernel: Sendable {
+  /// The name in the text form, like `average_pool`.
+  static var name: KernelName { get }
+  /// What it computes and how tasks split it, in one line.
+  static var summary: String { get }
+  /// The pass that makes fuses of it.
+  static var phase: KernelPhase { get }
+
+  /// What a new fuse of this kernel holds that ends in `node`; nil where the kernel does not take the node.
+  static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch?
+
+  /// Reads a fuse.
+  /// - Throws: A `Diagnostic` where the body or the schedule is not one of this kernel's.
+  init(_ site: FuseSite) throws
+
+  /// The fuse that was read.
+  var site: FuseSite { get }
+
+  /// How each operand lies in memory, in order.
+  var operandLayouts: [OperandLayout] { get }
+
+  /// Whether the kernel can write its result as row-major memory without padding.
+  var canWriteRowMajor: Bool { get }
+
+  /// What was chosen among several lowerings; nil where there is one only.
+  var choice: LoweringChoice? { get }
+
+  /// What a run of the fuse computes.
+  var operations: OperationCount { get }
+
+  /// The nodes that the fuse takes in when `node` reads its result, `node` last; nil where it takes in nothing.
+  func absorbing(_ node: Node, in rewriter: GraphRewriter) -> [Node]?
+
+  /// Writes the calls that compute the results of `node`, whose op the fuse is, and the functions they call.
+  func lower(_ node: Node, into lowering: inout GraphLowering) throws
+}
+
+extension Kernel {
+  static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? { nil }
+
+  /// Images as kernels read them; constants, and what has another rank, as they are.
+  var operandLayouts: [OperandLayout] {
+    site.fuse.body.inputs.map { site.isConstant($0) ? .asIs : .image }
+  }
+
+  var canWriteRowMajor: Bool { false }
+  var choice: LoweringChoice? { nil }
+  /// What the ops of the body compute.
+  var operations: OperationCount { site.body.operationsOfNodes }
+  func absorbing(_ node: Node, in rewriter: GraphRewriter) -> [Node]? { nil }
+}
+
+/// When kernels take their nodes: one pass a phase, in this order.
+enum KernelPhase {
+  /// Ahead of products, which then see one operand: `form-kernels`.
+  case operations
+  /// Convolutions and what runs in their registers: `form-products`.
+  case products
+  /// Kernels made of products: `chain-rows`.
+  case chains
+}
+
+/// How a kernel reads an operand of rank 4.
+enum OperandLayout {
+  /// Channels-last and padded to the target's lanes.
+  case image
+  /// An image, or row-major memory read where it lies.
+  case imageOrRowMajor
+  /// As whoever makes it leaves it: weights, tables, neighbourhoods.
+  case asIs
+}
+
+/// The nodes that a kernel takes, found in a graph.
+struct KernelMatch {
+  /// In order; the result of the last one is the fuse's first.
+  var nodes: [Node]
+  /// Nodes that come later in the graph and whose results the fuse gives as well, behind the first; they are in `nodes`.
+  var exposed: [Node] = []
+  /// The lowerings that apply, to choose from; empty where there is one only.
+  var candidates: [LoweringCandidate] = []
+  /// The node by whose name a user asks for a lowering; the last one where nil.
+  var subject: Node?
+}

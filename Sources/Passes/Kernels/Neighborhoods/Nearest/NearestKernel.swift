@@ -1,0 +1,162 @@
+import IR
+
+/// Nearest neighbours: scaled features, panels of candidates, then blocks of pixels, whose distances are selected from.
+struct NearestKernel: Kernel {
+  static let name: KernelName = "nearest"
+  static let summary = "distances as a product and a choice of the nearest; tasks are blocks of pixels"
+  static let phase = KernelPhase.operations
+
+  let site: FuseSite
+  let choice: LoweringChoice?
+  private let lowering: NearestLowering
+  private let selection: NearestSelection
+  private let candidates: Int
+  /// What it reads outside: the features, those of the candidates where they are others, positions where there are some.
+  private let features: ValueID
+  private let others: ValueID?
+  private let positions: ValueID?
+
+  init(_ site: FuseSite) throws {
+    self.site = site
+    let (build, node) = try site.onlyNode(BuildNeighborhood.self)
+    guard let selection = build.construction.selection,
+      case .indices(_, let candidates)? = site.body.type(of: node.results[0]).neighborhood?.form,
+      node.operands.allSatisfy({ site.tensor($0)?.element == .f32 })
+    else { throw site.diagnostic("chooses neighbours by a measure that it knows") }
+    (self.selection, self.candidates) = (selection, candidates)
+    features = try site.outerOperand(0, of: node)
+    others = node.operands.count > 1 ? try site.outerOperand(1, of: node) : nil
+    positions = node.operands.count > 2 ? try site.outerOperand(2, of: node) : nil
+    let schedule: LoweringSchedule<NearestLowering> = try site.schedule()
+    (lowering, choice) = (schedule.lowering, schedule.choice)
+  }
+
+  static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? {
+    guard let build = node.op as? BuildNeighborhood, build.construction.selection != nil,
+      case .indices(_, let candidates)? = rewriter.graph.type(of: node.results[0]).neighborhood?.form,
+      node.operands.allSatisfy({ rewriter.graph.type(of: $0).tensor?.element == .f32 })
+    else { return nil }
+    let shape = rewriter.graph.tensorType(of: node.operands[0]).shape
+    let cost = IndicesCost(pixels: shape[2] * shape[3], candidates: candidates, channels: shape[1])
+    return KernelMatch(nodes: [node], candidates: cost.lowerings)
+  }
+
+  /// Features divided by their norms, and the squares of what they are then.
+  private struct ScaledFeatures {
+    var image: RowImage
+    var count: Int
+    var scaled: String
+    var squares: String
+
+    /// - Parameter count: how many pixels.
+    init(_ value: ValueID, count: Int, _ functions: NearestFunctions, in lowering: inout GraphLowering) {
+      image = lowering.image(value)
+      self.count = count
+      scaled = lowering.program.buffer("nearest_scaled", .arena, count: count * functions.pixelStride)
+      // Whole vectors of them are read.
+      squares = lowering.program.buffer(
+        "nearest_squares", .arena, count: roundUp(count, toMultipleOf: lowering.lanes))
+    }
+  }
+
+  func lower(_ node: Node, into lowering: inout GraphLowering) throws {
+    let lanes = lowering.lanes
+    let target = lowering.target
+    let order = lowering.order
+    let isStreamed = self.lowering == .streamed
+    let shape = lowering.graph.tensorType(of: features).shape
+    let pixels = shape[2] * shape[3]
+    let functions = NearestFunctions(
+      channels: shape[1], pixelStride: lowering.padded(shape[1]), candidates: candidates,
+      leastNorm: selection.leastNorm,
+      positions: positions.map { lowering.constant($0) == nil ? .rows : .panels }, lanes: lanes)
+    let own = ScaledFeatures(features, count: pixels, functions, in: &lowering)
+    let others = self.others.flatMap {
+      $0 == features ? nil : ScaledFeatures($0, count: candidates, functions, in: &lowering)
+    }
+    let block = lowering.neighborBlock(pixels, candidates: candidates)
+    let rows = isStreamed ? block : pixels
+    let panels = ProductPanels(
+      schedule: lowering.program.schedule(
+        depth: shape[1], pixels: rows, channels: roundUp(candidates, toMultipleOf: lanes)),
+      lanes: lanes, channels: candidates)
+    let packed = lowering.program.buffer("nearest_panels", .arena, count: shape[1] * functions.distanceStride)
+    let distances = lowering.program.buffer(
+      "nearest_distances", isStreamed ? .scratch : .arena, count: rows * functions.distanceStride)
+    let positionBuffer = positions.map { positions in
+      lowering.packedBuffer(for: positions, depth: pixels, panels) ?? lowering.buffer(for: positions)
+    }
+    let select = selecting(
+      from: distances, stride: functions.distanceStride, to: lowering.buffer(for: node.results[0]), in: &lowering)
+    let scaled = [own, others].compactMap { $0 }.map {
+      (features: $0, block: lowering.neighborBlock($0.count, candidates: candidates))
+    }
+
+    lowering.write { entry, program in
+      entry.loop("image", 0, .constant(shape[0])) { builder, image in
+        for (features, block) in scaled {
+          builder.blocks(features.count, of: block, order: order) { builder, first, count in
+            let place = first * functions.pixelStride
+            builder.append(
+              functions.scale(
+                pixels: count,
+                input: .view(buffer: features.image.buffer, image * features.image.imageElements + place),
+                scaled: .view(buffer: features.scaled, place), squares: .view(buffer: features.squares, first),
+                in: &program))
+          }
+        }
+        panels.loop(&builder, careful: true, order: order) { builder, group, first, live in
+          let width = group.vectors * lanes
+          builder.append(
+            functions.pack(
+              width: width, live: live ?? width,
+              scaled: .view(buffer: (others ?? own).scaled, first * functions.pixelStride),
+              panel: .view(buffer: packed, first * functions.channels), in: &program))
+        }
+        /// Distances of `rows` pixels from `pixel` on, to rows of the buffer from its first on.
+        func measure(_ builder: inout LoopBuilder, from pixel: LoopIndex, _ count: Int, order: LoopStatement.Order) {
+          panels.retiled(target, depth: shape[1], pixels: count).loop(&builder, careful: true, order: order) {
+            builder, group, first, live in
+            let width = group.vectors * lanes
+            let place =
+              functions.positions == .rows ? pixel * candidates + first : first * pixels + pixel * width
+            builder.append(
+              functions.distances(
+                pixels: count, panel: group, live: live ?? width,
+                NearestFunctions.DistanceArguments(
+                  own: .view(buffer: own.scaled, pixel * functions.pixelStride),
+                  ownSquares: .view(buffer: own.squares, pixel),
+                  panel: .view(buffer: packed, first * functions.channels),
+                  squares: .view(buffer: (others ?? own).squares, first),
+                  positions: positionBuffer.map { .view(buffer: $0, place) },
+                  distances: .view(buffer: distances, first)), in: &program))
+          }
+        }
+        if !isStreamed { measure(&builder, from: 0, pixels, order: order) }
+        builder.blocks(pixels, of: block, order: order) { builder, first, count in
+          if isStreamed { measure(&builder, from: first, count, order: .serial) }
+          builder.loop("pixel", 0, .constant(count)) { builder, pixel in
+            builder.append(select(isStreamed ? pixel : first + pixel, image * pixels + first + pixel))
+          }
+        }
+      }
+    }
+  }
+
+  /// Declares what a selection needs; the call for a row of the distances and a pixel of the batch.
+  private func selecting(
+    from distances: String, stride: Int, to neighbors: String, in lowering: inout GraphLowering
+  ) -> (_ row: LoopIndex, _ pixel: LoopIndex) -> LoopStatement {
+    let function = TopKSelection(candidates: candidates, selection: selection, lanes: lowering.lanes)
+    let call = function.selection(in: &lowering.program)
+    let scratch = function.scratch.map { part in
+      LoopArgument.view(
+        buffer: lowering.program.buffer(
+          "nearest_\(part.parameter)", .scratch, part.element, count: part.count, range: part.range), 0)
+    }
+    let count = selection.count
+    return { row, pixel in
+      call(.view(buffer: distances, row * stride), scratch, .view(buffer: neighbors, pixel * count))
+    }
+  }
+}

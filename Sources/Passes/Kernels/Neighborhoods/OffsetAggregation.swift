@@ -1,0 +1,47 @@
+import IR
+
+/// A max-relative aggregation together with the construction of the graph it runs over, whose neighbours are offsets: what
+/// the kernels of fixed and of gated offsets take.
+struct OffsetAggregation {
+  let aggregate: Aggregate
+  let build: BuildNeighborhood
+  let type: NeighborhoodType
+  /// Whether the body also gives the links of the graph.
+  let showsLinks: Bool
+  /// Shape of the features.
+  let shape: [Int]
+
+  /// Reads the body of a fuse.
+  init(_ site: FuseSite) throws {
+    let nodes = site.body.nodes
+    guard let joint = nodes.lazy.compactMap({ $0.op as? Aggregate }).first, joint.kind == .maxRelative,
+      let builder = nodes.first(where: { $0.op is BuildNeighborhood }), let build = builder.op as? BuildNeighborhood,
+      let type = site.body.type(of: builder.results[0]).neighborhood,
+      nodes.allSatisfy({ $0.op is Aggregate || $0.op is BuildNeighborhood || $0.op is Links }),
+      let features = site.body.inputs.first.flatMap(site.tensor), features.rank == 4, features.element == .f32
+    else { throw site.diagnostic("runs a max-relative aggregation over a graph that its body builds") }
+    aggregate = joint
+    self.build = build
+    self.type = type
+    showsLinks = nodes.contains { $0.op is Links }
+    shape = features.shape
+  }
+
+  /// The nodes of a new fuse that ends in an aggregation; nil where its graph is shared, or of another form than `isForm`.
+  static func match(
+    _ node: Node, in rewriter: GraphRewriter,
+    _ candidates: (NeighborhoodType, Aggregate, _ builder: Node, _ showsLinks: Bool) -> [LoweringCandidate]?
+  ) -> KernelMatch? {
+    guard let aggregate = node.op as? Aggregate, aggregate.kind == .maxRelative,
+      let builder = rewriter.definition(of: node.operands[1]), builder.op is BuildNeighborhood,
+      case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
+    else { return nil }
+    let links = rewriter.source.nodes.first { $0.op is Links && $0.operands == [node.operands[1]] }
+    guard rewriter.useCount(node.operands[1]) == (links == nil ? 1 : 2),
+      let candidates = candidates(type, aggregate, builder, links != nil)
+    else { return nil }
+    return KernelMatch(
+      nodes: [builder] + (links.map { [$0] } ?? []) + [node], exposed: links.map { [$0] } ?? [],
+      candidates: candidates, subject: builder)
+  }
+}

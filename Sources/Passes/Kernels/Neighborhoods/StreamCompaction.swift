@@ -1,0 +1,53 @@
+import IR
+
+/// Collects the numbers below `count` of which something holds, in ascending order and a vector at a time: each vector's are
+/// moved together and written whole behind those before, with no branch for each number.
+struct StreamCompaction {
+  var count: Int
+  var lanes: Int
+
+  private var integers: LoopType { LoopType(.i32, lanes: lanes) }
+  var numbers: ClosedRange<Int> { 0...(count - 1) }
+  /// Vectors of numbers.
+  private var vectors: Int { ceilDivide(count, lanes) }
+  /// Elements of a list: behind the last one collected a whole vector is written.
+  var room: Int { count + lanes }
+
+  /// A register that counts what is collected: nothing yet.
+  func counter(_ builder: inout LoopBuilder) -> String {
+    builder.register("taken", LoopType(.u32), .constant(0, LoopType(.u32)))
+  }
+
+  /// What of a vector of numbers is collected.
+  struct Wanted {
+    /// The mask of the wanted lanes; none is behind the last number.
+    var mask: LoopValue
+    /// What is kept of each, and in which buffers.
+    var kept: [(buffer: String, values: LoopValue)]
+  }
+
+  /// Collects behind the `taken` ones.
+  /// - Parameter choose: says what is wanted of the vector that is `vector` vectors behind the first one, with these numbers.
+  func collect(
+    _ builder: inout LoopBuilder, behind taken: String,
+    _ choose: (inout LoopBuilder, _ vector: LoopIndex, _ numbers: LoopValue) -> Wanted
+  ) {
+    // The clamp proves the range: behind the last number none is wanted.
+    func clamped(_ numbers: LoopValue) -> LoopValue { .minimum(numbers, .constant(Double(count - 1), integers)) }
+    let here = builder.register("numbers", integers, range: numbers, clamped(.index(0, integers, step: 1)))
+    builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+      let wanted = choose(&builder, vector, .variable(here))
+      let mask = builder.let("wanted", .mask(lanes: lanes), wanted.mask)
+      let place = end(&builder, taken)
+      for (buffer, values) in wanted.kept { builder.store(buffer, place, .compress(mask, values)) }
+      let more = LoopValue.convert(.reduce(.count, mask), LoopType(.u32), saturating: false)
+      builder.assign(taken, .variable(taken) + more)
+      builder.assign(here, clamped(.variable(here) + .constant(Double(lanes), integers)))
+    }
+  }
+
+  /// Where the next one goes: how many are collected.
+  func end(_ builder: inout LoopBuilder, _ taken: String) -> LoopIndex {
+    builder.letIndex("end", range: 0...count, .minimum(.variable(taken), .constant(Double(count), LoopType(.u32))))
+  }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import IR
+import Testing
+
+@testable import Passes
+
+/// The registry of kernels, and that a fuse which is not its kernel's is refused with words.
+@Suite struct KernelsTests {
+  /// Every `...Kernel.swift` below Passes/Kernels is a kernel in a folder of its own.
+  @Test func registryListsTheFolders() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Sources/Passes/Kernels")
+    let files = try FileManager.default.subpathsOfDirectory(atPath: root.path())
+      .filter { $0.hasSuffix("Kernel.swift") && $0 != "Kernel.swift" && !$0.hasSuffix("ProductKernel.swift") }
+    let names = files.map { URL(filePath: $0).deletingPathExtension().lastPathComponent }
+    #expect(names.sorted() == Kernels.all.map { String(describing: $0) }.sorted(), "Kernels.all and the folders differ")
+    #expect(Set(files.map { URL(filePath: $0).deletingLastPathComponent().path() }).count == files.count)
+    #expect(Set(Kernels.all.map { $0.name.description }).count == Kernels.all.count)
+  }
+
+  private static func diagnostics(_ text: String) throws -> [String] {
+    let graph = try GraphParser.parse(text, file: "test.vir")
+    return GraphVerifier.diagnostics(graph, fuses: Kernels.rules).map(\.description)
+  }
+
+  private static func pool(_ kernel: String, schedule: String = "", op: String = "average_pool") -> String {
+    let window =
+      " {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0], count_include_pad = true, ceil_mode = false}"
+    let attributes = op == "average_pool" ? window : ""
+    let shape = op == "average_pool" ? "f32[1,3,2,2]" : "f32[1,3,4,4]"
+    return """
+      graph g(%x: f32[1,3,4,4]) -> (%y) {
+        %y = fuse "\(kernel)" (%x)\(schedule) : \(shape) graph body(%x: f32[1,3,4,4]) -> (%y) {
+          %y = \(op)(%x)\(attributes) : \(shape)
+        }
+      }
+      """
+  }
+
+  @Test func aFuseOfItsKernelVerifies() throws {
+    #expect(try Self.diagnostics(Self.pool("average_pool")) == [])
+  }
+
+  @Test func unknownKernel() throws {
+    let found = try Self.diagnostics(Self.pool("average_pol"))
+    #expect(found.count == 1 && found[0].contains("there is no kernel 'average_pol'; is 'average_pool' meant?"))
+  }
+
+  @Test func bodyOfAnotherKernel() throws {
+    let found = try Self.diagnostics(Self.pool("average_pool", op: "relu"))
+    #expect(found.count == 1 && found[0].contains("average_pool runs one average_pool, and the body holds relu"))
+  }
+
+  @Test func attributeThatTheKernelDoesNotKnow() throws {
+    let found = try Self.diagnostics(Self.pool("average_pool", schedule: " {rows = 2}"))
+    #expect(found.count == 1 && found[0].contains("has no attribute 'rows'"))
+  }
+
+  @Test func operandInAnotherLayout() throws {
+    let text = """
+      graph g(%x: f32[1,3,4,4], %r: f32[1,2,4,4] channels_last(8)) -> (%y) {
+        %w = constant {name = "w"} : f32[2,3,1,1]
+        %y = fuse "pointwise" (%x, %w, %r) : f32[1,2,4,4] channels_last(8) graph body(%x: f32[1,3,4,4], %w: f32[2,3,1,1], %r: f32[1,2,4,4] channels_last(8)) -> (%y) {
+          %c = conv2d(%x, %w) {strides = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1} : f32[1,2,4,4]
+          %p = convert_layout(%c) {channels_last = 8} : f32[1,2,4,4] channels_last(8)
+          %y = add(%p, %r) : f32[1,2,4,4] channels_last(8)
+        }
+      }
+      """
+    let found = try Self.diagnostics(text)
+    #expect(found.count == 1 && found[0].contains("reads operand 0, %x, as an image"), "\(found)")
+  }
+
+  /// Names of a model's values and modules may be those of loops.
+  @Test func loopVariablesAndValuesShareNames() throws {
+    for name in ["image", "y", "share", "first", "class", "block", "pixel", "for", "let", "image_1"] {
+      let text = """
+        graph g(%x: f32[2,3,4,4]) -> (%out) {
+          %w = constant {name = "w"} : f32[2,3,1,1]
+          %\(name) = conv2d(%x, %w) {strides = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1} : f32[2,2,4,4] layer "\(name)"
+          %p = average_pool(%\(name)) {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0], count_include_pad = true, ceil_mode = false} : f32[2,2,2,2]
+          %out = average_pool(%p) {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0], count_include_pad = true, ceil_mode = false} : f32[2,2,1,1]
+        }
+        """
+      let target = try Target.named("avx2")
+      var graph = try GraphParser.parse(text, file: "test.vir")
+      graph.weights["w"] = TensorData(shape: [2, 3, 1, 1], floats: [1, 2, 3, 4, 5, 6])
+      var manager = PassManager()
+      graph = try manager.run(Pipeline.passes(for: target), on: graph)
+      let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: 2))
+      try program.verify(target: target)
+    }
+  }
+}
