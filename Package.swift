@@ -72,7 +72,8 @@ let package = Package(
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
     .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
     .testTarget(
-      name: "FileTests", dependencies: ["IR", "Passes", "Frontends"], exclude: ["Cases"], swiftSettings: strict),
+      name: "FileTests", dependencies: ["IR", "Passes", "Codegen", "Frontends"], exclude: ["Cases"],
+      swiftSettings: strict + clangHeaders),
     .testTarget(name: "CodegenTests", dependencies: ["IR", "Passes", "Codegen"], swiftSettings: strict + clangHeaders),
     .testTarget(
       name: "FrontendsTests",

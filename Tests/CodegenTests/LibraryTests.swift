@@ -112,11 +112,14 @@ import Testing
     #expect(lines.last == "24 0.1.0")
   }
 
-  @Test func runsOn32BitArm() async throws {
-    let found = ["/usr/bin/arm-linux-gnueabihf-gcc", "/usr/bin/qemu-arm"].allSatisfy {
-      FileManager.default.isExecutableFile(atPath: $0)
-    }
-    guard found else { return print("skipped: no arm-linux-gnueabihf-gcc with qemu-arm here") }
+  private static func hasPrograms(_ names: String...) -> Bool {
+    names.allSatisfy { FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)") }
+  }
+
+  @Test(
+    .enabled(
+      if: hasPrograms("arm-linux-gnueabihf-gcc", "qemu-arm"), "there is no arm-linux-gnueabihf-gcc with qemu-arm here"))
+  func runsOn32BitArm() async throws {
     let library = try library(LibraryTests.sample(), .scalar, weightsForm: .incbin)
     let lines = try await run(
       library, LibraryTests.promises, compiler: "arm-linux-gnueabihf-gcc", flags: ["-static"], launcher: ["qemu-arm"])
@@ -207,9 +210,8 @@ import Testing
     }
   }
 
-  @Test(arguments: LibraryOptions.WeightsForm.allCases)
+  @Test(.enabled(if: hasPrograms("cmake"), "there is no cmake here"), arguments: LibraryOptions.WeightsForm.allCases)
   func cmakeBuildsAndInstalls(_ form: LibraryOptions.WeightsForm) async throws {
-    guard FileManager.default.isExecutableFile(atPath: "/usr/bin/cmake") else { return print("skipped: no cmake here") }
     let library = try library(LibraryTests.sample(), .scalar, weightsForm: form, threads: .pthread)
     try await withTemporaryDirectory { directory in
       try library.write(to: directory)

@@ -218,6 +218,8 @@ import Testing
       let turn = (0..<lanes).map { ($0 * 3 + 1) % lanes }
       recorder.record(.shuffle(a, nil, turn), element)
       recorder.record(.shuffle(a, b, (0..<lanes).map { ($0 * 5 + 2) % (2 * lanes) }), element)
+      let alternating = (0..<lanes).map { $0 / 2 + $0 % 2 * lanes }
+      recorder.record(.shuffle(a, b, alternating), element)
       recorder.record(.shuffle(a, nil, [lanes - 1, 0]), element, lanes: 2)
       recorder.record(.shuffle(.load(name, 7, LoopType(element, lanes: 2)), nil, turn.map { $0 % 2 }), element)
       let order = recorder.value("order", .i32)

@@ -15,12 +15,9 @@ import Testing
     try check("mobilevig_s", golden: #require(reference("golden/mobilevig_s.json")))
   }
 
-  @Test(
-    .enabled(if: reference("golden/vig_ti.json") != nil, "the reference data are not beside the package"),
-    arguments: ["vig_ti", "pvig_ti", "vihg_ti", "pvihg_ti"])
-  func discontinuousModels(_ name: String) throws {
+  @Test(arguments: ["vig_ti", "pvig_ti", "vihg_ti", "pvihg_ti"]) func discontinuousModels(_ name: String) throws {
     // The statistics come from float32, which takes some other neighbours than float64: single elements say nothing.
-    try check(name, golden: #require(reference("golden/\(name).json")), tolerance: 3e-2, elements: false)
+    try check(name, golden: fixture("golden/\(name).json"), tolerance: 3e-2, elements: false)
   }
 
   @Test func mobileViGv2Tiny() throws {
@@ -32,9 +29,8 @@ import Testing
     try check("mobilevigv2_s", golden: #require(reference("golden/mobilevigv2_s.json")))
   }
 
-  @Test(.enabled(if: reference("golden/GreedyViG_S.json") != nil, "the reference data are not beside the package"))
-  func greedyViGSmall() throws {
-    try check("greedyvig_s", golden: #require(reference("golden/GreedyViG_S.json")))
+  @Test func greedyViGSmall() throws {
+    try check("greedyvig_s", golden: fixture("golden/greedyvig_s.json"))
   }
 
   private func check(_ name: String, golden path: String, tolerance: Double = 5e-6, elements: Bool = true) throws {

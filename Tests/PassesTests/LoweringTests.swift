@@ -270,44 +270,6 @@ import Testing
     }
   }
 
-  @Test func classesAreRollsThatJoinAllOfThem() {
-    func classes(_ rolls: [(Int, Int)], _ height: Int, _ width: Int) -> [ResidueClasses]? {
-      ResidueClasses.of(rolls.map { Offset(dy: $0.0, dx: $0.1) }, height: height, width: width)
-    }
-    let both = [
-      ResidueClasses(axis: .vertical, step: 2, count: 3), ResidueClasses(axis: .horizontal, step: 3, count: 2),
-    ]
-    #expect(classes([(2, 0), (4, 0), (0, 3)], 6, 6) == both)
-    // Two steps back of three are one forward.
-    #expect(classes([(-2, 0), (0, 3), (-4, 0)], 6, 6) == both)
-    #expect(classes([(0, 1), (0, 2)], 4, 3) == [ResidueClasses(axis: .horizontal, step: 1, count: 3)])
-    // A step that does not divide, a class with a gap, a roll twice, one along no axis or along both.
-    let others = [
-      [(2, 0), (4, 0), (6, 0)], [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)], [(0, 2), (0, 4), (0, 2)], [(0, 0)], [(1, 1)],
-      [],
-    ]
-    for rolls in others { #expect(classes(rolls, 7, 6) == nil) }
-    // As long as a class may be, and longer.
-    for (count, found) in [(128, [ResidueClasses(axis: .vertical, step: 1, count: 128)]), (129, nil)] {
-      #expect(classes((1..<count).map { ($0, 0) }, count, 3) == found)
-    }
-  }
-
-  @Test func longClassesAreMeasuredByPairs() {
-    func cheapest(_ side: Int, _ step: Int) -> String? {
-      let steps = Array(stride(from: step, to: side, by: step))
-      return GatedOffsetsCost(
-        offsets: steps.map { Offset(dy: $0, dx: 0) } + steps.map { Offset(dy: 0, dx: $0) }, height: side, width: side,
-        showsGates: false
-      ).candidates.min { $0.cost < $1.cost }?.name
-    }
-    #expect(cheapest(32, 8) == "symmetric")
-    #expect(cheapest(40, 8) == "class_pairs")
-    #expect(cheapest(56, 8) == "class_pairs")
-    #expect(cheapest(256, 8) == "class_pairs")
-    #expect(cheapest(65, 8) == "direct")
-  }
-
   @Test func onlyLoweringsThatApplyCanBeAskedFor() throws {
     let graph = try Self.graph([1, 3, 7, 5]) { graph, x in
       let n = try graph.add(BuildNeighborhood(construction: SVGA(step: 2)), [x], name: "n", layer: "block.graph")[0]
@@ -401,38 +363,5 @@ import Testing
       return [x, constant, reshaped, relu, again, relu]
     }
     #expect(try Self.error(graph, target: "scalar") < 1e-6)
-  }
-
-  /// Sizes whose buffers the first orders tried do not fit into what is live at once.
-  @Test(arguments: ["mobilevig_s", "mobilevig_m", "mobilevig_b"]) func plansAreTight(_ model: String) throws {
-    let target = try Target.named("avx2")
-    var manager = PassManager()
-    let graph = try manager.run(Pipeline.passes(for: target), on: ModelLoader.load(model: model).graph)
-    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: 1))
-    let plan = PlanMemory.plan(program, workers: 1)
-    #expect(Double(plan.scratchBase) <= 1.1 * Double(plan.peakLivenessBytes))
-  }
-
-  @Test func planOverlapsOnlyTheDead() throws {
-    let target = try Target.named("avx2")
-    let loaded = try ModelLoader.load(model: "mobilevig_ti", inputSize: (96, 64))
-    var manager = PassManager()
-    let optimized = try manager.run(Pipeline.passes(for: target), on: loaded.graph)
-    let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: 2))
-    let plan = PlanMemory.plan(program, workers: 2)
-    #expect(Double(plan.scratchBase) <= 1.1 * Double(plan.peakLivenessBytes))
-    var lives: [String: ClosedRange<Int>] = [:]
-    for (step, statement) in program.entry.enumerated() {
-      for name in statement.bufferNames { lives[name] = (lives[name]?.lowerBound ?? step)...step }
-    }
-    let buffers = program.buffers.filter { $0.storage == .arena }
-    for a in buffers {
-      for b in buffers where a.name < b.name {
-        guard let x = lives[a.name], let y = lives[b.name], x.overlaps(y),
-          let p = plan.offsets[a.name], let q = plan.offsets[b.name]
-        else { continue }
-        #expect(p + a.byteCount <= q || q + b.byteCount <= p, "\(a.name) and \(b.name) overlap")
-      }
-    }
   }
 }

@@ -16,8 +16,7 @@ import Testing
   @Test(arguments: examples.map(\.name)) func exampleRuns(_ name: String) async throws {
     let programs = Self.examples.first { $0.name == name }?.programs ?? []
     for program in programs where try await Tool.run("/bin/sh", ["-c", "command -v \(program)"]).status != 0 {
-      print("skipped: the example \(name) needs \(program)")
-      return
+      try Test.cancel("the example \(name) needs \(program)")
     }
     let script = packageRoot.appendingPathComponent("examples/\(name)/run.sh").path
     try await withFolder { folder in

@@ -16,16 +16,18 @@ import Testing
     return (difference / length).squareRoot()
   }
 
-  @Test(arguments: ["torchscript", "dynamo"]) func runsWhatPyTorchExported(_ exporter: String) async throws {
+  @Test(arguments: ["mobilevig_torchscript", "mobilevig_dynamo", "mobilevigv2_dynamo", "greedyvig_dynamo"])
+  func runsWhatPyTorchExported(_ name: String) async throws {
+    let family = name.prefix { $0 != "_" }
     try await withFolder { folder in
       let input = fixture("onnx/mobilevig_input.npy")
       let outcome = try await Tool.run(
-        "run", fixture("onnx/mobilevig_\(exporter).onnx"), "--input", input, "--output", "\(folder)/y.npy", "--target",
+        "run", fixture("onnx/\(name).onnx"), "--input", input, "--output", "\(folder)/y.npy", "--target",
         "scalar")
       expectSuccess(outcome)
       #expect(outcome.errors.isEmpty)
       let found = try NumpyFile.read("\(folder)/y.npy")
-      let expected = try NumpyFile.read(fixture("onnx/mobilevig_output.npy"))
+      let expected = try NumpyFile.read(fixture("onnx/\(family)_output.npy"))
       #expect(found.shape == expected.shape && relativeError(found.floats, expected.floats) <= 1e-5)
     }
   }
@@ -42,10 +44,11 @@ import Testing
     return ("\(folder)/x.npy", try tensor("output_0.pb", [1, 10]).floats)
   }
 
-  /// The published cases, where they lie beside the package.
-  @Test(arguments: ["mobilevig", "mobilevigv2", "greedyvig"], ["legacy", "dynamo"])
+  @Test(
+    .enabled(if: PublishedCases.folder != nil, PublishedCases.absent),
+    arguments: ["mobilevig", "mobilevigv2", "greedyvig"], ["legacy", "dynamo"])
   func runsPublishedCases(_ family: String, _ exporter: String) async throws {
-    guard let path = publishedCase("\(family)_tiny_\(exporter)") else { return }
+    let path = try PublishedCases.path(family, exporter)
     try await withFolder { folder in
       let known = try contents(of: path, in: folder, side: 96)
       let outcome = try await Tool.run(
@@ -57,9 +60,10 @@ import Testing
 
   /// Those whose neighbours may flip on the last bit: on the neighbours that were chosen, and the interpreter of what was
   /// read, in double, against what PyTorch said.
-  @Test(arguments: ["vig", "pvig"], ["legacy", "dynamo"])
+  @Test(
+    .enabled(if: PublishedCases.folder != nil, PublishedCases.absent), arguments: ["vig", "pvig"], ["legacy", "dynamo"])
   func replaysPublishedCases(_ family: String, _ exporter: String) async throws {
-    guard let path = publishedCase("\(family)_tiny_\(exporter)") else { return }
+    let path = try PublishedCases.path(family, exporter)
     try await withFolder { folder in
       let known = try contents(of: path, in: folder, side: 224)
       let replay = try await Tool.run("verify", "\(path)/model.onnx", "--input", known.input, "--replay")

@@ -80,6 +80,22 @@ import Testing
     #expect(complaint([randomTensor([2, 3, 9, 8])]) == "the input x is f32[2,3,9,7], not f32[2,3,9,8]")
   }
 
+  /// A replay takes a graph from elsewhere; nodes that are not forced choose for themselves.
+  @Test func aForcedGraphIsTaken() throws {
+    let graph = try GraphParser.parse(
+      """
+      graph knn(%x: f32[1,1,1,4]) -> (%y) {
+        %n = neighborhood(%x) {kind = "knn", k = 1, dilation = 1} : neighborhood<indices 1 of 4, 1x1x4>
+        %y = aggregate(%x, %n) {kind = "max_relative", direction = "neighbor_minus_self"} : f32[1,1,1,4]
+      }
+      """)
+    let x = Tensor<Double>(shape: [1, 1, 1, 4], real: [1, 2, 4, 8])
+    // One channel, divided by its norm, is 1 everywhere: all distances are the same, and the first candidate wins.
+    #expect(try GraphInterpreter<Double>().run(graph, inputs: [x])[0].real == [0, -1, -3, -7])
+    let forced = [graph.nodes[0].results[0]: NeighborhoodValue.indices([3, 2, 1, 0], count: 1)]
+    #expect(try GraphInterpreter<Double>().run(graph, inputs: [x], forcing: forced)[0].real == [7, 2, -2, -7])
+  }
+
   @Test func missingContentsAreDiagnosedWithTheirPlace() throws {
     var graph = try Self.network()
     graph.weights["w0"] = nil
