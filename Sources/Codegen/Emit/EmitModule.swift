@@ -61,7 +61,7 @@ struct ModuleEmitter {
 
   private func source() throws -> (text: String, layers: [String]) {
     let functionNames = self.functionNames
-    let aliasing = Aliasing(program, plan)
+    let aliasing = Aliasing(program)
     var kernels: [CDeclaration] = program.functions.isEmpty ? [] : [text(LibraryText.kernels), .blank]
     let inner = Set(program.functions.flatMap { callees($0.body) })
     for function in try calleesFirst() {
@@ -171,19 +171,7 @@ struct ModuleEmitter {
     return order
   }
 
-  private func callees(_ statements: [LoopStatement]) -> [String] {
-    statements.flatMap { statement -> [String] in
-      switch statement {
-      case .call(let name, _): [name]
-      case .forLoop(_, from: _, to: _, step: _, order: _, let body), .forWhile(_, maximum: _, condition: _, let body),
-        .layer(_, let body):
-        callees(body)
-      case .ifIndex(_, let then, let otherwise), .ifValue(_, let then, let otherwise):
-        callees(then) + callees(otherwise)
-      case .letValue, .letIndex, .register, .assign, .store, .prefetch: []
-      }
-    }
-  }
+  private func callees(_ statements: [LoopStatement]) -> [String] { LoopMentions(statements).calls.map(\.function) }
 
   private var runChecks: [CStatement] {
     let nulls = ([CExpression.name("m")] + tensors.map { .name($0.name) }).map {

@@ -1,10 +1,15 @@
 import IR
 
 // What statements and values mention: in go pieces of a loop program, out come the names they use, so that a block can be
-// moved into a function of its own, and the places that touch a register array.
+// moved into a function of its own, the calls it makes, and the places that touch a register array.
 
 /// Names that a piece of a program mentions and does not itself define.
 struct LoopMentions {
+  struct Call {
+    var function: String
+    var arguments: [LoopArgument]
+  }
+
   /// Variables, registers and loop indices.
   var names: [String] = []
   var buffers: [String] = []
@@ -14,6 +19,8 @@ struct LoopMentions {
   /// The values read across lanes: a multi-part assignment cannot go part by part.
   var crossesLanes = false
   var hasLoad = false
+  /// Calls of the program's functions, in order.
+  var calls: [Call] = []
   /// Every index by which the register array that was asked about is accessed, and the unrolled loops around it.
   var elementIndices: [(index: LoopIndex, statics: Set<String>)] = []
 
@@ -96,7 +103,8 @@ struct LoopMentions {
     case .prefetch(let buffer, let index):
       use(buffer: buffer)
       visit(index)
-    case .call(_, let arguments):
+    case .call(let function, let arguments):
+      calls.append(Call(function: function, arguments: arguments))
       for argument in arguments {
         switch argument {
         case .view(let buffer, let index):

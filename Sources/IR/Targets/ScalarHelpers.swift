@@ -8,6 +8,8 @@ enum ScalarHelpers {
       let type = element.cName
       helpers["vigc_min_\(name)"] = function(type, "vigc_min_\(name)", two(type), "return a < b ? a : b;")
       helpers["vigc_max_\(name)"] = function(type, "vigc_max_\(name)", two(type), "return a > b ? a : b;")
+      // Floats have fabs, and an unsigned number is its own absolute value.
+      if element.isFloat || !element.isSigned { continue }
       helpers["vigc_abs_\(name)"] = function(
         type, "vigc_abs_\(name)", "\(type) a", "return a < 0 ? (\(type))(0u - (\(element.wrappingName))a) : a;")
     }

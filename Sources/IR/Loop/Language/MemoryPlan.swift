@@ -3,6 +3,7 @@
 //   | arena buffers, by offset ............ | scratch of worker 0 | scratch of worker 1 | ... |
 //   0                                       scratchBase           + scratchBytes
 
+/// Buffers that one step of the entry names never have common bytes: the emitter's `restrict` hangs on it.
 public struct MemoryPlan: Hashable, Sendable {
   /// Of arena buffers from the arena's start, of scratch buffers from their worker's region.
   public var offsets: [String: Int]
