@@ -43,7 +43,7 @@ import Testing
     #expect(found.contains { $0.contains(why) }, "\(found)")
   }
 
-  @Test(arguments: LoopSuiteTests.files, Target.all)
+  @Test(arguments: LoopSuiteTests.files, Machine.gcc.map(\.target))
   func loopSuiteKeepsThePromises(_ file: String, _ target: Target) async throws {
     var target = target
     target.instructions["dot4_i8"] = dot4

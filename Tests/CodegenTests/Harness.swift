@@ -15,12 +15,51 @@ struct Machine: CustomTestStringConvertible, Sendable {
   static let clang = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/clang" }
     .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-  /// Every target with GCC, and with Clang where there is one.
-  static let all: [Machine] = Target.all.flatMap { target in
-    [Machine(target: target, compiler: "gcc")] + (clang.map { [Machine(target: target, compiler: $0)] } ?? [])
+  /// Every target, and one of another architecture, with GCC, and with Clang where there is one. Another architecture's has its
+  /// cross compiler alone. Targets that this machine cannot run are left out.
+  static let all: [Machine] = gcc.flatMap { machine in
+    [machine] + (machine.isForeign ? [] : clang.map { [Machine(target: machine.target, compiler: $0)] } ?? [])
   }
 
-  static let gcc: [Machine] = Target.all.map { Machine(target: $0, compiler: "gcc") }
+  static let gcc: [Machine] = (Target.all + [.aarch64Scalar]).compactMap { target in
+    switch target.execution() {
+    case .native, .standIn: Machine(target: target, compiler: "gcc")
+    case .emulator: Machine(target: target, compiler: target.architecture?.crossCompiler?.name ?? "cc")
+    case .impossible: nil
+    }
+  }
+
+  /// Whether an emulator runs the code: sanitizers do not work there.
+  var isForeign: Bool { if case .emulator = target.execution() { true } else { false } }
+}
+
+extension Target {
+  /// The scalar code as that of another architecture: what a target of its own gives the compiler, the check and the emulator,
+  /// without vectors.
+  static let aarch64Scalar = Target(
+    name: "aarch64", summary: "64-bit Arm, one lane", machine: .processor(aarch64, features: [atomics]),
+    launcher: .emulator(
+      Launcher.Emulator(
+        name: "qemu-aarch64", flags: ["-static"], packages: ["qemu-user"], arguments: { ["-cpu", "max", $0] + $1 })),
+    lanes: 1, registers: 32, cache: Cache(l1: 32 << 10, l2: 256 << 10), fusesMultiplyAdd: true, compilerFlags: [],
+    headers: Headers(["arm_neon.h"], functionPrefixes: ["vabs_", "vdup_n_", "vget_lane_"]), typeNames: scalar.typeNames,
+    spellings: scalar.spellings.merging([
+      "fma.f32": "fmaf({0}, {1}, {2})", "fma.f64": "fma({0}, {1}, {2})", "abs.f32": "vabss_f32({0})",
+    ]) { $1 },
+    helpers: scalar.helpers.merging([
+      "vabss_f32": "static inline float vabss_f32(float a)\n{\n  return vget_lane_f32(vabs_f32(vdup_n_f32(a)), 0);\n}"
+    ]) { $1 })
+
+  private static let aarch64 = Architecture(
+    names: ["aarch64", "arm64"], triple: "aarch64-linux-gnu",
+    hostFeatures: { HostMachine.processorWords(ofLine: "Features") },
+    question: Architecture.Question(
+      condition: "defined(__linux__)", headers: ["sys/auxv.h"], functions: ["getauxval"]),
+    crossCompiler: Architecture.CrossCompiler(
+      name: "aarch64-linux-gnu-gcc", headers: "/usr/aarch64-linux-gnu/include",
+      packages: ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]))
+
+  private static let atomics = Architecture.Feature("atomics", test: "(getauxval(AT_HWCAP) & HWCAP_ATOMICS) != 0")
 }
 
 /// A deterministic stream of numbers.

@@ -241,10 +241,14 @@ import Testing
     )
   }
 
-  @Test func emulationHasEveryIntrinsicOfTheTable() {
+  @Test func emulationHasEveryIntrinsicOfTheTable() throws {
+    guard case .standIn(let emulation)? = Target.avx512.launcher else {
+      Issue.record("avx512 has no emulation")
+      return
+    }
     let texts = Array(Target.avx512.spellings.values) + Array(Target.avx512.helpers.values)
     let used = Set(texts.flatMap { Array(CIdentifiers($0)) }.filter { $0.hasPrefix("_mm512_") })
-    let defined = Set(CIdentifiers(Avx512Emulation.header).filter { $0.hasPrefix("_mm512_") })
+    let defined = Set(CIdentifiers(emulation.header()).filter { $0.hasPrefix("_mm512_") })
     #expect(used.subtracting(defined).sorted() == [])
   }
 }

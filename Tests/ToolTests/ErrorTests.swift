@@ -28,7 +28,8 @@ import Testing
     let outcome = try await Tool.run("compile", tiny, "-o", "/tmp/never", "--target", "avx51")
     #expect(outcome.status == 1)
     #expect(outcome.firstError == "vigc: error: no target is called avx51 (did you mean avx512 or avx2?)")
-    #expect(outcome.errors.contains("\n  targets: scalar, avx2, avx512, native\n"))
+    let names = (Target.all.map(\.name) + ["native"]).joined(separator: ", ")
+    #expect(outcome.errors.contains("\n  targets: \(names)\n"))
     #expect(!FileManager.default.fileExists(atPath: "/tmp/never"))
   }
 
@@ -110,6 +111,15 @@ import Testing
       outcome.errors
         == "vigc: error: there is no C compiler called /nonexistent/cc\n  install one (gcc or clang), or name it with --cc\n"
     )
+  }
+
+  @Test func missingRunner() async throws {
+    #expect(
+      try await message("run", tiny, "--weights", "synthetic", "--target", "scalar", "--runner", "no-such-emulator -x")
+        == "vigc: error: there is no no-such-emulator to run the code for scalar")
+    #expect(
+      try await message("bench", tiny, "--target", "scalar", "--runner", "no-such-emulator")
+        == "vigc: error: scalar would run through no-such-emulator, and the time of an emulation means nothing")
   }
 
   @Test func compilerThatFails() async throws {

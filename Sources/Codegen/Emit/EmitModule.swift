@@ -96,7 +96,13 @@ struct ModuleEmitter {
     let words = Set(CIdentifiers(code))
     if !words.isDisjoint(with: CIdentifiers.mathNames) { out.append(.include("math.h", system: true)) }
     out.append(.include("string.h", system: true))
-    out += target.headers.map { .include($0, system: true) }
+    out += target.headers.names.map { .include($0, system: true) }
+    if let question = target.cpuQuestion, !question.headers.isEmpty {
+      out.append(
+        .condition(
+          "\(question.condition) && !defined(VIGC_ASSUME_CPU)", question.headers.map { .include($0, system: true) }, [])
+      )
+    }
     out += [
       .blank, text(LibraryText.contraction), .blank, text(LibraryText.profileHooks), .blank,
       .define("\(prefix)_TARGET", CLiteral.string(target.name)),
@@ -188,22 +194,25 @@ struct ModuleEmitter {
     ]
   }
 
-  /// Asks the compiler's own library; VIGC_ASSUME_CPU leaves the question out, for emulators and other compilers.
+  /// Asks the processor as its architecture says; VIGC_ASSUME_CPU leaves the question out, for emulations and the like.
   private var cpuCheck: String {
-    // F16C came before FMA on every CPU that has FMA, and older Clangs do not know its name.
-    let features = target.cpuFeatures.filter { $0 != "f16c" }
     let always = ["  return 1;"]
     var body = always
-    if !features.isEmpty {
-      let tests = features.map { "__builtin_cpu_supports(\"\($0)\")" }.joined(separator: "\n      && ")
+    var note = ""
+    if let question = target.cpuQuestion {
+      let tests = target.features.compactMap(\.test).joined(separator: "\n      && ")
       body =
-        [
-          "#if defined(__GNUC__) && !defined(VIGC_ASSUME_CPU)", "  __builtin_cpu_init();", "  return \(tests);",
-          "#else",
-        ] + always + ["#endif"]
+        ["#if \(question.condition) && !defined(VIGC_ASSUME_CPU)"] + question.statements.map { "  \($0)" }
+        + ["  return \(tests);", "#else"] + always + ["#endif"]
+      note = "/* Define VIGC_ASSUME_CPU to leave the question to yourself. */\n"
     }
-    let note = "/* Define VIGC_ASSUME_CPU to leave the question to yourself. */\n"
-    return (features.isEmpty ? "" : note) + "static int \(prefix)_cpu_is_supported(void)\n{\n"
-      + body.joined(separator: "\n") + "\n}"
+    return note + "static int \(prefix)_cpu_is_supported(void)\n{\n" + body.joined(separator: "\n") + "\n}"
+  }
+}
+
+extension Target {
+  /// How the generated code asks for the features; nil where there is none to ask for.
+  var cpuQuestion: Architecture.Question? {
+    features.contains { $0.test != nil } ? architecture?.question : nil
   }
 }

@@ -6,15 +6,17 @@ import IR
 // a short list, no variable-length array, no recursion, no mutable object that outlives a call, nothing but the API visible.
 
 /// Checks `source`, a C file in `directory`, whose public functions start with `prefix`. Returns what is wrong with it,
-/// nothing where nothing is. Throws a `Diagnostic` if libclang cannot parse at all.
+/// nothing where nothing is. It is read as the target's compiler would read it, so another architecture's C library must have
+/// its headers here. Throws a `Diagnostic` if they are missing or libclang cannot parse at all.
 public func checkC(
-  _ source: String, in directory: String, target: Target, api: Set<String>, flags: [String] = []
+  _ source: String, in directory: String, target: Target, api: Set<String>, flags: [String] = [],
+  host: HostMachine = .current
 ) throws -> [Diagnostic] {
   guard let index = clang_createIndex(0, 0) else { throw Diagnostic("libclang cannot be used") }
   defer { clang_disposeIndex(index) }
   // The compiler's own option names, less those that only choose how fast the code is.
   let arguments =
-    ["-std=\(target.standard)", "-Wall", "-Wextra", "-Wpedantic", "-I\(directory)"]
+    try machineFlags(target, host) + ["-std=\(target.standard)", "-Wall", "-Wextra", "-Wpedantic", "-I\(directory)"]
     + target.compilerFlags.filter { $0.hasPrefix("-m") && !$0.hasPrefix("-mprefer") } + flags
   let pointers = arguments.map { strdup($0) }
   defer { for pointer in pointers { free(pointer) } }
@@ -26,7 +28,7 @@ public func checkC(
   }
   guard status == CXError_Success, let unit else { throw Diagnostic("libclang cannot parse \(source)") }
   defer { clang_disposeTranslationUnit(unit) }
-  var check = CCheck(source: source, api: api)
+  var check = CCheck(source: source, api: api, target: target)
   for number in 0..<clang_getNumDiagnostics(unit) {
     guard let diagnostic = clang_getDiagnostic(unit, number) else { continue }
     defer { clang_disposeDiagnostic(diagnostic) }
@@ -45,6 +47,19 @@ public func checkC(
   return check.found
 }
 
+/// What makes libclang read C as a compiler of the target's architecture does.
+private func machineFlags(_ target: Target, _ host: HostMachine) throws -> [String] {
+  guard let architecture = target.architecture, !host.isOne(of: architecture) else { return [] }
+  let flags = ["-target", architecture.triple]
+  guard let compiler = architecture.crossCompiler else { return flags }
+  guard FileManager.default.fileExists(atPath: compiler.headers) else {
+    throw Diagnostic(
+      "the C for \(target.name) cannot be checked: there are no C headers in \(compiler.headers)",
+      notes: ["install \(compiler.packages.joined(separator: " "))"])
+  }
+  return flags + ["-isystem", compiler.headers]
+}
+
 extension EmittedLibrary {
   /// `checkC` on every C source of the library, which `write(to: directory)` wrote.
   public func checkC(in directory: String) throws -> [Diagnostic] {
@@ -55,7 +70,7 @@ extension EmittedLibrary {
 
 /// What one walk over a translation unit collects.
 private struct CCheck {
-  /// Beside intrinsics and compiler builtins.
+  /// Beside the target's intrinsics and compiler builtins.
   static let allowed: Set<String> = [
     "memcpy", "memcmp", "memset", "fabs", "fabsf", "sqrt", "sqrtf", "floor", "floorf", "ceil", "ceilf", "rint", "rintf",
     "fma", "fmaf",
@@ -63,12 +78,14 @@ private struct CCheck {
 
   let source: String
   let api: Set<String>
+  let target: Target
   var found: [Diagnostic] = []
   private var current: String?
   private var defined: Set<String> = []
   private var calls: [String: Set<String>] = [:]
 
-  init(source: String, api: Set<String>) {
+  init(source: String, api: Set<String>, target: Target) {
+    self.target = target
     self.source = source
     self.api = api
   }
@@ -126,7 +143,8 @@ private struct CCheck {
 
   private mutating func checkCall(_ name: String, _ callee: CXCursor, _ cursor: CXCursor) {
     if let current { calls[current, default: []].insert(name) }
-    if CCheck.allowed.contains(name) || name.hasPrefix("_mm") || name.hasPrefix("__builtin_") { return }
+    if CCheck.allowed.contains(name) || name.hasPrefix("__builtin_") || target.headers.allows(call: name) { return }
+    if target.cpuQuestion?.functions.contains(name) == true { return }
     let isOurs = clang_Location_isFromMainFile(clang_getCursorLocation(callee)) != 0 || api.contains(name)
     if !isOurs { report("\(name) is called, which the library promises not to need", cursor) }
   }

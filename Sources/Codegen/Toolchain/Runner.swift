@@ -11,10 +11,10 @@ public struct CompiledModel: Sendable {
     public var flags: [String] = []
     /// Times each layer; `bench` then fills `layers`.
     public var profiles = false
-    /// Runs AVX-512 code on AVX2, through a header. Nil: where the machine needs it.
-    public var emulatesAvx512: Bool?
-    /// In front of the program's name, such as `qemu-arm`.
-    public var launcher: [String] = []
+    /// How the code is executed. Nil: as this machine can.
+    public var execution: Target.Execution?
+    /// In front of the program's name, such as `qemu-arm`, in place of what the target says.
+    public var runner: [String] = []
     /// Compiler optimisation.
     public var optimisation = "-O3"
 
@@ -35,7 +35,8 @@ public struct CompiledModel: Sendable {
 
   public let library: EmittedLibrary
   let directory: String
-  let launcher: [String]
+  /// The command that runs the driver with arguments, of them.
+  let command: @Sendable ([String]) -> [String]
 
   /// Compiles `library`, hands it to `body` and cleans up. Throws a `Diagnostic` where the machine cannot run the target.
   public static func with<Result>(
@@ -53,24 +54,29 @@ public struct CompiledModel: Sendable {
   ) async throws {
     self.library = library
     self.directory = directory
-    launcher = options.launcher
     let target = library.target
-    let features = Target.machineFeatures()
-    let runsHere = target.runs(on: features) || !options.launcher.isEmpty
-    let emulates = options.emulatesAvx512 ?? (target.name == Target.avx512.name && !runsHere)
-    if emulates ? !Target.avx2.runs(on: features) : !runsHere {
-      let missing = target.cpuFeatures.filter { !features.contains($0) }.joined(separator: ", ")
-      throw Diagnostic(
-        "this machine cannot run code for \(target.name)", notes: missing.isEmpty ? [] : ["its CPU lacks \(missing)"])
-    }
+    let execution = try CompiledModel.execution(of: target, options, toolchain)
     try library.write(to: directory)
     let name = library.options.name
     var flags = ["-std=gnu11", "-D_GNU_SOURCE", options.optimisation, "-ffp-contract=off", "-fno-math-errno", "-I."]
-    if emulates {
-      flags += Avx512Emulation.compilerFlags + ["-include", Avx512Emulation.fileName]
-      try CompiledModel.write(Avx512Emulation.header, to: "\(directory)/\(Avx512Emulation.fileName)")
-    } else {
+    var toolchain = toolchain
+    var extraSources: [String] = []
+    switch execution {
+    case .native:
       flags += target.compilerFlags
+      command = { ["\(directory)/driver"] + $0 }
+    case .standIn(let standIn):
+      flags += standIn.compilerFlags + ["-include", standIn.fileName]
+      command = { ["\(directory)/driver"] + $0 }
+      try CompiledModel.write(standIn.header(), to: "\(directory)/\(standIn.fileName)")
+    case .emulator(let emulator):
+      flags += target.compilerFlags + emulator.flags
+      for (file, text) in emulator.files { try CompiledModel.write(text, to: "\(directory)/\(file)") }
+      extraSources = emulator.sources
+      toolchain = toolchain.crossing(to: target)
+      command = { [emulator.name] + emulator.arguments("./driver", $0) }
+    case .impossible(let missing):
+      throw Diagnostic("this machine cannot run code for \(target.name)", notes: missing)
     }
     func filled(_ text: String) -> String {
       LibraryText.fill(text, prefix: library.options.prefix).replacing("@N@", with: name)
@@ -83,9 +89,27 @@ public struct CompiledModel: Sendable {
       try CompiledModel.write(filled(DriverText.hooks), to: "\(directory)/hooks.h")
       hooks = ["-include", "hooks.h"]
     }
-    let sources = ["\(name).c", "\(name)_pthread.c", "driver.c"]
+    let sources = ["\(name).c", "\(name)_pthread.c", "driver.c"] + extraSources
     try await toolchain.compile(
       flags + hooks + options.flags + sources + ["-o", "driver", "-pthread", "-lm"], in: directory)
+  }
+
+  /// How the target's code is executed here: a runner that the user named takes the place of the target's own emulator.
+  private static func execution(
+    of target: Target, _ options: Options, _ toolchain: Toolchain
+  ) throws -> Target.Execution {
+    guard let program = options.runner.first else {
+      return options.execution ?? target.execution(compiler: toolchain.choice)
+    }
+    guard HostMachine.current.has(program: program) else {
+      throw Diagnostic("there is no \(program) to run the code for \(target.name)")
+    }
+    var emulator = Launcher.Emulator(name: program, packages: [])
+    if case .emulator(let own)? = target.launcher { emulator = own }
+    let words = Array(options.runner.dropFirst())
+    emulator.name = program
+    emulator.arguments = { words + [$0] + $1 }
+    return .emulator(emulator)
   }
 
   private static func write(_ text: String, to path: String) throws {
@@ -153,10 +177,8 @@ public struct CompiledModel: Sendable {
       throw Diagnostic("an input has \(inputBytes) bytes, found \(input.count)")
     }
     do { try Data(input).write(to: URL(fileURLWithPath: path)) } catch { throw Diagnostic("cannot write \(path)") }
-    let command = launcher + ["./driver", mode, weightsFile, "input.bin", "output.bin"]
-    let arguments = Array(command.dropFirst()) + ["\(threads)", "\(runSeconds)"]
-    let program = launcher.isEmpty ? "\(directory)/driver" : command[0]
-    let output = try await Toolchain.run(program, arguments, in: directory, seconds: limit)
+    let words = command([mode, weightsFile, "input.bin", "output.bin", "\(threads)", "\(runSeconds)"])
+    let output = try await Toolchain.run(words[0], Array(words.dropFirst()), in: directory, seconds: limit)
     guard output.succeeded else {
       let words = output.standardError.split(separator: "\n").map(String.init)
       let done = output.standardOutput.split(separator: "\n").last.map { [" after \"\($0)\""] } ?? []

@@ -26,15 +26,31 @@ public struct Toolchain: Sendable {
     }
   }
 
+  /// The user's choice of a C compiler, if there is one.
+  public let choice: String?
   /// Name or path of the C compiler.
-  public var compiler: String
+  public private(set) var compiler: String
+  /// What a user installs where it is missing.
+  private var hint = "install one (gcc or clang), or name it with --cc"
   /// Name or path of the archiver.
   public var archiver: String
 
   /// `cc` is the user's choice; the system's own `cc` without one.
   public init(cc: String? = nil, archiver: String = "ar") {
+    choice = cc
     compiler = cc ?? "cc"
     self.archiver = archiver
+  }
+
+  /// The tools that make programs for `target`: the user's, or on another architecture's machine the cross compiler.
+  public func crossing(to target: Target, from host: HostMachine = .current) -> Toolchain {
+    guard choice == nil, let architecture = target.architecture, !host.isOne(of: architecture),
+      let cross = architecture.crossCompiler
+    else { return self }
+    var result = self
+    result.compiler = cross.name
+    result.hint = "install \(cross.packages.joined(separator: " ")), or name another compiler with --cc"
+    return result
   }
 
   /// What generated code is compiled with, whatever for: nothing may be fused that is not spelled so.
@@ -90,23 +106,17 @@ public struct Toolchain: Sendable {
         return Output(exitCode: nil, signal: nil, standardOutput: "", standardError: "", timedOut: true)
       }
       try Task.checkCancellation()
-      throw Diagnostic("cannot run \(program): \(Toolchain.isMissing(program) ? "it was not found" : "\(error)")")
+      throw Diagnostic(
+        "cannot run \(program): \(!HostMachine.current.has(program: program) ? "it was not found" : "\(error)")")
     }
-  }
-
-  private static func isMissing(_ program: String) -> Bool {
-    let manager = FileManager.default
-    if program.contains("/") { return !manager.isExecutableFile(atPath: program) }
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-    return !path.split(separator: ":").contains { manager.isExecutableFile(atPath: "\($0)/\(program)") }
   }
 
   /// Runs the C compiler. Throws a `Diagnostic` that starts with the compiler's first error.
   @discardableResult
   public func compile(_ arguments: [String], in directory: String, seconds: Double = 600) async throws -> Output {
-    if Toolchain.isMissing(compiler) {
+    if !HostMachine.current.has(program: compiler) {
       throw Diagnostic(
-        "there is no C compiler called \(compiler)", notes: ["install one (gcc or clang), or name it with --cc"])
+        "there is no C compiler called \(compiler)", notes: [hint])
     }
     let output = try await Toolchain.run(compiler, arguments, in: directory, seconds: seconds)
     if output.succeeded { return output }

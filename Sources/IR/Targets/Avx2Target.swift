@@ -1,10 +1,9 @@
 extension Target {
   /// x86-64 with AVX2, FMA and F16C: eight lanes.
   public static let avx2 = Target(
-    name: "avx2", summary: "x86-64 with AVX2, FMA and F16C, 8 lanes", lanes: 8, registers: 16,
+    name: "avx2", summary: "x86-64 with AVX2, FMA and F16C, 8 lanes", machine: .avx2, lanes: 8, registers: 16,
     cache: Cache(l1: 32 << 10, l2: 512 << 10), fusesMultiplyAdd: true,
-    compilerFlags: ["-mavx2", "-mfma", "-mf16c"], cpuFeatures: ["avx2", "fma", "f16c"],
-    headers: ["immintrin.h"], typeNames: types,
+    compilerFlags: ["-mavx2", "-mfma", "-mf16c"], headers: .x86, typeNames: types,
     spellings: ScalarSpellings.table(fusesMultiplyAdd: true).merging(spellings) { _, vector in vector },
     helpers: ScalarHelpers.all.merging(vectorHelpers) { _, vector in vector })
 

@@ -1,12 +1,14 @@
 extension Target {
   /// x86-64 with AVX-512 F, BW, VL and DQ: sixteen lanes, 512-bit vectors.
   public static let avx512 = Target(
-    name: "avx512", summary: "x86-64 with AVX-512 F, BW, VL and DQ, 16 lanes", lanes: 16, registers: 32,
+    name: "avx512", summary: "x86-64 with AVX-512 F, BW, VL and DQ, 16 lanes",
+    machine: .processor(.x86, features: [.x86("avx512f"), .x86("avx512bw"), .x86("avx512vl"), .x86("avx512dq")]),
+    launcher: .avx512OnAvx2, lanes: 16, registers: 32,
     cache: Cache(l1: 32 << 10, l2: 1 << 20), fusesMultiplyAdd: true,
     compilerFlags: [
       "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512",
     ],
-    cpuFeatures: ["avx512f", "avx512bw", "avx512vl", "avx512dq"], headers: ["immintrin.h"], typeNames: types512,
+    headers: .x86, typeNames: types512,
     spellings: ScalarSpellings.table(fusesMultiplyAdd: true).merging(spellings512) { _, vector in vector },
     helpers: ScalarHelpers.all.merging(helpers512) { _, vector in vector })
 

@@ -31,8 +31,41 @@ public struct Target: Sendable {
     }
   }
 
+  /// The machines that execute the code.
+  public enum Machine: Sendable {
+    /// Any: the code is plain C.
+    case portable
+    /// Processors of an architecture that have all of `features`.
+    case processor(Architecture, features: [Architecture.Feature])
+  }
+
+  /// What the spellings need of the compiler's headers.
+  public struct Headers: Sendable {
+    public var names: [String]
+    /// Beginnings of names of functions that the headers declare and the code may call: "_mm".
+    public var functionPrefixes: [String]
+    /// Whole names of further ones.
+    public var functions: Set<String>
+
+    public init(_ names: [String], functionPrefixes: [String] = [], functions: Set<String> = []) {
+      self.names = names
+      self.functionPrefixes = functionPrefixes
+      self.functions = functions
+    }
+
+    public static let none = Headers([])
+
+    /// Whether generated code may call a function of this name that the headers declare.
+    public func allows(call name: String) -> Bool {
+      functions.contains(name) || functionPrefixes.contains { name.hasPrefix($0) }
+    }
+  }
+
   public var name: String
   public var summary: String
+  public var machine: Machine
+  /// How the code is run on other machines; nil where it cannot be.
+  public var launcher: Launcher?
   /// float32 lanes of a vector; 1 where kernels are scalar.
   public var lanes: Int
   /// Vector registers the kernels may count on.
@@ -44,10 +77,8 @@ public struct Target: Sendable {
   public var compilerFlags: [String]
   /// The C standard the code is written in: "c99".
   public var standard: String
-  /// Names of the CPU features the code needs, as /proc/cpuinfo spells them.
-  public var cpuFeatures: [String]
-  /// Headers to include for the spellings.
-  public var headers: [String]
+  /// What to include for the spellings, and what of it may be called.
+  public var headers: Headers
   /// C names of vector and mask types by loop type.
   public var typeNames: [LoopType: String]
   /// How C spells a loop operation, by key ("add.f32", "load.f32", ...; see `docs/AddATarget.md`); `{0}`, `{1}` are operands.
@@ -57,24 +88,40 @@ public struct Target: Sendable {
   public var helpers: [String: String]
 
   public init(
-    name: String, summary: String, lanes: Int, registers: Int, cache: Cache, fusesMultiplyAdd: Bool,
-    compilerFlags: [String], standard: String = "c99", cpuFeatures: [String] = [], headers: [String] = [],
+    name: String, summary: String, machine: Machine, launcher: Launcher? = nil, lanes: Int, registers: Int,
+    cache: Cache, fusesMultiplyAdd: Bool, compilerFlags: [String], standard: String = "c99", headers: Headers = .none,
     typeNames: [LoopType: String] = [:], spellings: [String: String] = [:],
     instructions: [String: Instruction] = [:], helpers: [String: String] = [:]
   ) {
     self.name = name
     self.summary = summary
+    self.machine = machine
+    self.launcher = launcher
     self.lanes = lanes
     self.registers = registers
     self.cache = cache
     self.fusesMultiplyAdd = fusesMultiplyAdd
     self.compilerFlags = compilerFlags
     self.standard = standard
-    self.cpuFeatures = cpuFeatures
     self.headers = headers
     self.typeNames = typeNames
     self.spellings = spellings
     self.instructions = instructions
     self.helpers = helpers
+  }
+  /// Nil for portable code.
+  public var architecture: Architecture? {
+    switch machine {
+    case .portable: nil
+    case .processor(let architecture, features: _): architecture
+    }
+  }
+
+  /// What a processor must have; empty for portable code.
+  public var features: [Architecture.Feature] {
+    switch machine {
+    case .portable: []
+    case .processor(_, let features): features
+    }
   }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 extension Target {
   /// Every target, one line each.
   public static let all: [Target] = [
@@ -18,22 +16,14 @@ extension Target {
     throw Diagnostic("no target is called \(name)\(hint)", notes: ["targets: \(names.joined(separator: ", "))"])
   }
 
-  /// The widest target whose CPU features this machine has; `scalar` where nothing is known about it.
-  public static func native() -> Target {
-    let features = machineFeatures()
-    let able = all.filter { !$0.cpuFeatures.isEmpty && $0.runs(on: features) }
+  /// The widest target that is for processors like this machine's; `scalar` where there is none.
+  public static func native(on host: HostMachine = .current) -> Target {
+    let able = all.filter { target in
+      switch target.machine {
+      case .portable: false
+      case .processor: host.lacks(target.machine).isEmpty
+      }
+    }
     return able.max { $0.lanes < $1.lanes } ?? .scalar
-  }
-
-  /// Whether a machine with these CPU features executes the target's code.
-  public func runs(on features: Set<String>) -> Bool { cpuFeatures.allSatisfy(features.contains) }
-
-  /// CPU features of this machine as the kernel names them; empty where it does not say.
-  public static func machineFeatures() -> Set<String> {
-    guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") }),
-      let list = line.split(separator: ":", maxSplits: 1).last
-    else { return [] }
-    return Set(list.split(separator: " ").map(String.init))
   }
 }

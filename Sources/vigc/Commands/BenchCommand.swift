@@ -35,11 +35,7 @@ struct BenchCommand: AsyncParsableCommand {
     let given = try input.map { try InputOption(parsing: $0) }
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     let target = compilation.target
-    if target.isEmulated(on: Target.machineFeatures()) {
-      throw Diagnostic(
-        "this machine has no AVX-512, and the time of an emulation means nothing",
-        notes: ["bench another target, or on another machine; run and verify do emulate it"])
-    }
+    try options.requireMeaningfulTime(for: target)
     let inputs = try compilation.inputs(given).flatMap(\.bytes)
     let result = try await compilation.compileVisibly()
     let threads = options.runThreads

@@ -38,7 +38,7 @@ struct CompileCommand: AsyncParsableCommand {
   /// nobody finds half a library.
   private func checkAndBuild(_ library: inout EmittedLibrary) async throws -> Int? {
     let written = library
-    let toolchain = options.toolchain
+    let toolchain = options.toolchain.crossing(to: library.target)
     let kinds = options.build
     let (files, stack) = try await withTemporaryDirectory { directory in
       try written.write(to: directory)

@@ -7,12 +7,9 @@ struct TargetsCommand: ParsableCommand {
     commandName: "targets", abstract: "List the machines code can be generated for.")
 
   func run() throws {
-    let features = Target.machineFeatures()
     var table = Table(["target", "lanes", "this machine", "what it is"], numbers: [1])
     for target in Target.all {
-      let here =
-        target.runs(on: features) ? "runs it" : target.isEmulated(on: features) ? "emulates it" : "cannot run it"
-      table.add([target.name, "\(target.lanes)", here, target.summary])
+      table.add([target.name, "\(target.lanes)", target.execution().description, target.summary])
     }
     let native = Target.native()
     table.add(["native", "\(native.lanes)", "runs it", "the best this machine has: \(native.name)"])
@@ -20,9 +17,13 @@ struct TargetsCommand: ParsableCommand {
   }
 }
 
-extension Target {
-  /// Whether `run` and `verify` execute the target's code through the AVX2 stand-in for AVX-512.
-  func isEmulated(on features: Set<String>) -> Bool {
-    name == Target.avx512.name && !runs(on: features) && Target.avx2.runs(on: features)
+extension Target.Execution {
+  /// "runs it"; "emulates it: qemu-aarch64"; "cannot run it: ..." with what is missing.
+  var description: String {
+    switch self {
+    case .native: "runs it"
+    case .emulator, .standIn: "emulates it: \(substitute ?? "")"
+    case .impossible(let missing): "cannot run it: \(missing.joined(separator: "; "))"
+    }
   }
 }

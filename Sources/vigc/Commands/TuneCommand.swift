@@ -41,9 +41,7 @@ struct TuneCommand: AsyncParsableCommand {
   func run() async throws {
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     let target = compilation.target
-    if target.isEmulated(on: Target.machineFeatures()) {
-      throw Diagnostic("this machine has no AVX-512, and the time of an emulation means nothing")
-    }
+    try options.requireMeaningfulTime(for: target)
     let products = try ProductTuner.products(
       of: compilation.optimize(), for: CompilationTarget(target: target, workers: compilation.workers))
     var winners: [ProductTuning.Winner] = []

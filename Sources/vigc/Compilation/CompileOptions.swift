@@ -220,6 +220,11 @@ struct CompileOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Run what was compiled with this command in front, such as an emulator of --cc's machine.", valueName: "COMMAND"))
+  var runner: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Lower the graph construction of a module so, not as estimated (may be repeated; '*' is every module).",
       valueName: "MODULE=NAME"),
     transform: { try LoweringOption(parsing: $0) })
@@ -232,6 +237,17 @@ struct CompileOptions: ParsableArguments {
   var printIrAfter: String?
 
   var toolchain: Toolchain { Toolchain(cc: cc) }
+
+  /// The words of `--runner`.
+  var runnerWords: [String] { (runner ?? "").split(separator: " ").map(String.init) }
+
+  /// Throws a `Diagnostic` where the time that code for `target` takes here would mean nothing, being an emulation's.
+  func requireMeaningfulTime(for target: Target) throws {
+    guard let substitute = runnerWords.first ?? target.execution(compiler: cc).substitute else { return }
+    throw Diagnostic(
+      "\(target.name) would run through \(substitute), and the time of an emulation means nothing",
+      notes: ["time another target, or on another machine; run and verify do emulate it"])
+  }
 
   /// What was asked for in place of the cheapest lowering.
   var lowerings: LoweringRequests {

@@ -69,11 +69,14 @@ extension Compilation {
     _ library: EmittedLibrary, options: CompiledModel.Options = CompiledModel.Options(),
     _ body: (CompiledModel) async throws -> Result
   ) async throws -> Result {
-    if target.isEmulated(on: Target.machineFeatures()) {
-      Console.warn("this machine has no AVX-512; running its code through an emulation on AVX2")
+    var options = options
+    options.runner = self.options.runnerWords
+    if options.runner.isEmpty, let substitute = target.execution(compiler: self.options.cc).substitute {
+      Console.warn("this machine does not run code for \(target.name); running it through \(substitute)")
     }
+    let settings = options
     return try await Console.progress("compiling the C of \(name) and running it") {
-      try await CompiledModel.with(library, toolchain: self.options.toolchain, options: options, body)
+      try await CompiledModel.with(library, toolchain: self.options.toolchain, options: settings, body)
     }
   }
 

@@ -32,7 +32,8 @@ enum LoopFixtures {
       sum = .binary(.add, sum, .binary(.multiply, wide("a1"), wide("a2")))
     }
     return Target(
-      name: "test", summary: "for tests", lanes: 16, registers: 32, cache: .init(l1: 32768, l2: 1 << 20),
+      name: "test", summary: "for tests", machine: .portable, lanes: 16, registers: 32,
+      cache: .init(l1: 32768, l2: 1 << 20),
       fusesMultiplyAdd: fuses, compilerFlags: [],
       instructions: [
         "dot4_i8": .init(

@@ -5,7 +5,8 @@ import Testing
 /// Every op's plain loops: proved safe, and equal to the reference up to float32's rounding.
 @Suite struct OpLoopsTests {
   static let target = Target(
-    name: "scalar", summary: "one lane at a time", lanes: 1, registers: 16, cache: .init(l1: 32768, l2: 1 << 20),
+    name: "scalar", summary: "one lane at a time", machine: .portable, lanes: 1, registers: 16,
+    cache: .init(l1: 32768, l2: 1 << 20),
     fusesMultiplyAdd: true, compilerFlags: [])
 
   @Test(arguments: OpCase.all) func loopsAgreeWithTheReference(_ test: OpCase) throws {

@@ -1,12 +1,15 @@
 // AVX-512 code on a machine with AVX2: a header that gives the `_mm512_` names our spellings use to functions over two
 // 256-bit halves, bit for bit what the instructions compute. Only the runner includes it (`-include`), never a library.
 
-enum Avx512Emulation {
-  static let fileName = "avx512_emulation.h"
+extension Launcher {
+  /// AVX-512 through AVX2.
+  public static let avx512OnAvx2 = Launcher.standIn(
+    StandIn(
+      summary: "an emulation on AVX2", fileName: "avx512_emulation.h", header: { Avx512Emulation.header },
+      compilerFlags: ["-mavx2", "-mfma", "-mf16c", "-DVIGC_ASSUME_CPU"], machine: .avx2))
+}
 
-  /// Flags in place of the target's own.
-  static let compilerFlags = ["-mavx2", "-mfma", "-mf16c", "-DVIGC_ASSUME_CPU"]
-
+private enum Avx512Emulation {
   static let header = prologue + halves + lanes + memory + conversions + names
 
   private static let prologue = """

@@ -1,16 +1,16 @@
 /// The identifiers in a piece of C text, in order of appearance.
-struct CIdentifiers: Sequence, IteratorProtocol {
+public struct CIdentifiers: Sequence, IteratorProtocol {
   /// What needs <math.h>.
-  static let mathNames: Set<String> = [
+  public static let mathNames: Set<String> = [
     "fabs", "fabsf", "sqrt", "sqrtf", "floor", "floorf", "ceil", "ceilf", "rint", "rintf", "fma", "fmaf", "INFINITY",
     "NAN",
   ]
 
   private var rest: Substring.UTF8View
 
-  init(_ text: String) { rest = Substring(text).utf8 }
+  public init(_ text: String) { rest = Substring(text).utf8 }
 
-  mutating func next() -> String? {
+  public mutating func next() -> String? {
     while let first = rest.first {
       let isStart = CIdentifiers.isLetter(first)
       let isDigit = CIdentifiers.isDigit(first)
