@@ -91,4 +91,23 @@ import Testing
       try program.verify(target: target)
     }
   }
+
+  /// The loops over residue classes are called `first` and `class`, as these values are.
+  @Test func loopsOverClassesAndValuesShareNames() throws {
+    let offsets = "(2,0) (4,0) (6,0) (8,0) (10,0) (0,2) (0,4) (0,6) (0,8) (0,10)"
+    func step(_ result: String, _ input: String, _ graph: String) -> String {
+      """
+        %\(graph) = neighborhood(%\(input)) {kind = "dagc", step = 2} : neighborhood<gated_offsets \(offsets), 1x12x12>
+        %\(result) = aggregate(%\(input), %\(graph)) {kind = "max_relative", direction = "neighbor_minus_self", start = 0.0} : f32[1,8,12,12] layer "\(result)"
+      """
+    }
+    let steps = [step("first", "x", "g"), step("class", "first", "h"), step("out", "class", "i")]
+    let text = "graph names(%x: f32[1,8,12,12]) -> (%out) {\n\(steps.joined(separator: "\n"))\n}\n"
+    let target = try Target.named("avx2")
+    var manager = PassManager()
+    let passes = Pipeline.passes(for: target, lowerings: LoweringRequests(["*": "class_pairs"]))
+    let graph = try manager.run(passes, on: try GraphParser.parse(text, file: "test.vir"))
+    let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: 2))
+    try program.verify(target: target)
+  }
 }

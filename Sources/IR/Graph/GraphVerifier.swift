@@ -11,13 +11,15 @@
 //     kernel runs, and its operands lie as the kernel reads them.
 //  9. The padding of a channels-last value (channels C ..< C rounded up) is zero. See `keepsPaddingZero`.
 
-/// What a kernel asks of the fuse that a node is, in a graph; throws a `Diagnostic` that says what is wrong.
-public typealias FuseRules = @Sendable (_ node: Node, _ graph: Graph) throws -> Void
+/// What kernels ask of the fuses of a graph: given one, the check of a node that is a fuse. It throws a `Diagnostic` that says
+/// what is wrong.
+public typealias FuseRules = @Sendable (_ graph: Graph) -> (_ node: Node) throws -> Void
 
 /// Checks a graph against the invariants above and reports everything that is wrong with it.
 public struct GraphVerifier {
   private let graph: Graph
-  private let fuses: FuseRules?
+  /// The check of a fuse; nil where kernels are not known, or inside a fuse, whose kernel looks at its own.
+  private let checkFuse: ((Node) throws -> Void)?
   /// Nil where no weights are loaded.
   private let weights: [String: TensorData]?
   /// Inside a fuse, values live in a kernel's registers and scratch, and the kernel zeroes the padding it writes.
@@ -40,7 +42,7 @@ public struct GraphVerifier {
 
   private init(_ graph: Graph, weights: [String: TensorData]?, fuses: FuseRules?, isNested: Bool) {
     self.graph = graph
-    self.fuses = fuses
+    checkFuse = fuses?(graph)
     self.weights = weights
     self.isNested = isNested
   }
@@ -142,9 +144,9 @@ public struct GraphVerifier {
   }
 
   private mutating func checkKernel(_ node: Node) {
-    guard let fuses, node.op is Fuse else { return }
+    guard let checkFuse, node.op is Fuse else { return }
     do {
-      try fuses(node, graph)
+      try checkFuse(node)
     } catch let diagnostic as Diagnostic {
       report(diagnostic.message, at: node, notes: diagnostic.notes)
     } catch {

@@ -41,9 +41,12 @@ public enum Kernels {
   }
 
   /// What the graph verifier asks of each `fuse`: that its kernel runs what it holds, on operands that lie as it reads them.
-  public static let rules: FuseRules = { node, graph in
-    guard let site = FuseSite(node, in: graph) else { return }
-    try read(site).checkLayouts()
+  public static let rules: FuseRules = { graph in
+    let definitions = graph.definitions
+    return { node in
+      guard let site = FuseSite(node, in: graph, definitions: definitions) else { return }
+      try read(site).checkLayouts()
+    }
   }
 }
 

@@ -17,8 +17,8 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
   }
 
   public var panels: [Panels]
-  /// The tiles that sum the channels left over behind the last panel; see `LeftoverTile`. Nil where none are.
-  public var leftover: [Tiles]?
+  /// The tiles that sum the channels left over behind the last panel; see `TailTile`. Nil where none are.
+  public var tail: [Tiles]?
 
   /// The largest tile of the widest panel, for a kernel's name.
   public var name: String {
@@ -93,8 +93,8 @@ struct ProductCost {
 
   /// The cheapest split of `channels` output channels into panels, and of `pixels` into tiles.
   func schedule(pixels: Int, channels: Int) -> ProductSchedule {
-    let leftover = leftoverChannels(of: channels)
-    let vectors = ceilDivide(channels - leftover, target.lanes)
+    let tail = tailChannels(of: channels)
+    let vectors = ceilDivide(channels - tail, target.lanes)
     let widths = (1...8).filter { mostPixels(vectors: $0) >= 1 && $0 <= vectors }
     let sweeps = Dictionary(uniqueKeysWithValues: widths.map { ($0, tiles(pixels: pixels, vectors: $0)) })
     // best[n]: the cheapest cover of n vectors and the width of its last panel.
@@ -116,17 +116,17 @@ struct ProductCost {
     let panels = counts.sorted { $0.key > $1.key }.map { width, count in
       ProductSchedule.Panels(vectors: width, count: count, tiles: sweeps[width]?.tiles ?? [])
     }
-    return ProductSchedule(panels: panels, leftover: leftoverTiles(pixels: pixels, channels: leftover))
+    return ProductSchedule(panels: panels, tail: tailTiles(pixels: pixels, channels: tail))
   }
 
   /// The same panels over another number of pixels, so that one packing of the weights serves both.
-  func retiled(_ schedule: ProductSchedule, pixels: Int, leftover: Int) -> ProductSchedule {
+  func retiled(_ schedule: ProductSchedule, pixels: Int, tail: Int) -> ProductSchedule {
     let panels = schedule.panels.map { group in
       var result = group
       result.tiles = tiles(pixels: pixels, vectors: group.vectors).tiles
       return result
     }
-    return ProductSchedule(panels: panels, leftover: leftoverTiles(pixels: pixels, channels: leftover))
+    return ProductSchedule(panels: panels, tail: tailTiles(pixels: pixels, channels: tail))
   }
 }
 
@@ -139,31 +139,31 @@ extension ProductCost {
   /// The last of `channels` channels, where it is cheaper to sum each along the reduction than to pad them to a vector;
   /// 0 where it is not. Says the same for every number of pixels and every share of the whole vectors before them, so that
   /// threads, batches and schedules do not decide how a channel is summed.
-  func leftoverChannels(of channels: Int) -> Int {
+  func tailChannels(of channels: Int) -> Int {
     let rest = channels % target.lanes
-    let most = rest > 0 ? mostLeftoverPixels(channels: rest) : 0
+    let most = rest > 0 ? mostTailPixels(channels: rest) : 0
     guard most > 0 else { return 0 }
     let padded = tile(pixels: mostPixels(vectors: 1), vectors: 1) / Double(mostPixels(vectors: 1))
-    return leftoverTile(pixels: most, channels: rest) / Double(most) < padded ? rest : 0
+    return tailTile(pixels: most, channels: rest) / Double(most) < padded ? rest : 0
   }
 
-  /// Most pixels that a tile of leftover channels may have: accumulators, a step's weights and an input in registers.
-  func mostLeftoverPixels(channels: Int) -> Int { (target.registers - channels - 1) / channels }
+  /// Most pixels that a tile of tail channels may have: accumulators, a step's weights and an input in registers.
+  func mostTailPixels(channels: Int) -> Int { (target.registers - channels - 1) / channels }
 
-  /// Cycles of a tile of leftover channels over the whole reduction, and of what makes its sums lanes of one vector. Its
+  /// Cycles of a tile of tail channels over the whole reduction, and of what makes its sums lanes of one vector. Its
   /// weights, fewer than a vector a step, are taken to stay in L1.
-  private func leftoverTile(pixels: Int, channels: Int) -> Double {
+  private func tailTile(pixels: Int, channels: Int) -> Double {
     let products = Double(pixels * channels) / Self.multiplyAddsPerCycle
     let loads = Double(pixels + channels) / Self.loadsPerCycle
     let step = max(products, loads, Self.latency)
-    let folds = LeftoverTile.folds(channels: channels, lanes: target.lanes)
+    let folds = TailTile.folds(channels: channels, lanes: target.lanes)
     return step * Double(ceilDivide(depth, target.lanes)) + Self.foldCycles * Double(pixels * folds) + Self.tileOverhead
   }
 
-  private func leftoverTiles(pixels: Int, channels: Int) -> [ProductSchedule.Tiles]? {
+  private func tailTiles(pixels: Int, channels: Int) -> [ProductSchedule.Tiles]? {
     guard channels > 0 else { return nil }
-    return Self.tilings(pixels: pixels, most: mostLeftoverPixels(channels: channels)) {
-      leftoverTile(pixels: $0, channels: channels)
+    return Self.tilings(pixels: pixels, most: mostTailPixels(channels: channels)) {
+      tailTile(pixels: $0, channels: channels)
     }.first?.tiles
   }
 }

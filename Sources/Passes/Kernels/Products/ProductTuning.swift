@@ -82,7 +82,7 @@ extension ProductSchedule {
     let extents = [product.depth, product.pixels, product.channels]
     guard extents.allSatisfy({ (1...(1 << 30)) ~= $0 }) else { return false }
     let cost = ProductCost(target: target, depth: product.depth)
-    let rest = cost.leftoverChannels(of: product.channels)
+    let rest = cost.tailChannels(of: product.channels)
     var vectors = ceilDivide(product.channels - rest, target.lanes)
     for panel in panels {
       guard panel.vectors > 0, panel.count > 0, panel.count <= vectors / panel.vectors,
@@ -90,8 +90,8 @@ extension ProductSchedule {
       else { return false }
       vectors -= panel.vectors * panel.count
     }
-    guard vectors == 0, (leftover != nil) == (rest > 0) else { return false }
-    return rest == 0 || Self.cover(product.pixels, leftover ?? [], most: cost.mostLeftoverPixels(channels: rest))
+    guard vectors == 0, (tail != nil) == (rest > 0) else { return false }
+    return rest == 0 || Self.cover(product.pixels, tail ?? [], most: cost.mostTailPixels(channels: rest))
   }
 
   /// Whether tiles of at most `most` pixels are `pixels` pixels.
@@ -127,7 +127,7 @@ public enum ProductTuner {
           let tiles = cost.tiles(pixels: product.pixels, vectors: rest).tiles
           panels.append(ProductSchedule.Panels(vectors: rest, count: 1, tiles: tiles))
         }
-        let schedule = ProductSchedule(panels: panels, leftover: best.leftover)
+        let schedule = ProductSchedule(panels: panels, tail: best.tail)
         if !found.contains(schedule) { found.append(schedule) }
       }
     }

@@ -21,9 +21,9 @@ struct FuzzyCMeansFunctions {
   let clustering: FuzzyClustering
   let lanes: Int
   /// Of the centres' product, whose rows are channels.
-  let centerTiles: ClusterTiles
+  let centerTiles: HyperedgeTiles
   /// Of the distances' product, whose rows are pixels.
-  let pixelTiles: ClusterTiles
+  let pixelTiles: HyperedgeTiles
 
   init(
     pixels: Int, channels: Int, pixelStride: Int, clustering: FuzzyClustering, workers: Int, target: Target
@@ -34,8 +34,8 @@ struct FuzzyCMeansFunctions {
     self.clustering = clustering
     lanes = target.lanes
     let vectors = ceilDivide(clustering.hyperedges, target.lanes)
-    centerTiles = ClusterTiles(rows: channels, vectors: vectors, depth: pixels, workers: workers, target: target)
-    pixelTiles = ClusterTiles(rows: pixels, vectors: vectors, depth: channels, workers: workers, target: target)
+    centerTiles = HyperedgeTiles(rows: channels, vectors: vectors, depth: pixels, workers: workers, target: target)
+    pixelTiles = HyperedgeTiles(rows: pixels, vectors: vectors, depth: channels, workers: workers, target: target)
   }
 
   /// Elements of a pixel's memberships.

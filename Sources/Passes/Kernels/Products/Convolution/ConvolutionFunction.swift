@@ -115,7 +115,7 @@ struct ConvolutionFunction {
     _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
     taps: Range<Int>?, outputRow: LoopIndex?, target: Target
   ) {
-    let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
+    let tiles = PeeledColumns(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: group.tiles)
     let rowSweeps = tiles.groups.reduce(0) { $0 + $1.count }
     var firstSweep = 0
     for shape in tiles.groups {
@@ -178,7 +178,7 @@ struct ConvolutionFunction {
 
   /// All taps of one kernel row. A tile that lies inside the image whole takes them in a loop.
   private func writeKernelRow(
-    _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: ColumnTiles.Group, row: LoopIndex,
+    _ builder: inout LoopBuilder, _ tile: ProductTile, _ shape: PeeledColumns.Group, row: LoopIndex,
     from source: RowSource, column: LoopIndex, channel: LoopIndex, prefetch: PanelPrefetch? = nil
   ) {
     let pixelStep: Int

@@ -113,7 +113,7 @@ struct DepthwiseFunction {
     let sizes = [
       ProductSchedule.Tiles(pixels: pixels, count: whole), .init(pixels: outputWidth - whole * pixels, count: 1),
     ].filter { $0.pixels > 0 && $0.count > 0 }
-    let tiles = ColumnTiles(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: sizes)
+    let tiles = PeeledColumns(window: columns, outputWidth: outputWidth, inputWidth: inputWidth, sizes: sizes)
     return program.function(name, parameters) { builder in
       for shape in tiles.groups {
         builder.loop("tile", 0, .constant(shape.count)) { builder, tile in
@@ -141,7 +141,7 @@ struct DepthwiseFunction {
   }
 
   private func writeTile(
-    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, _ source: Source, vectors: [LoopIndex],
+    _ builder: inout LoopBuilder, _ shape: PeeledColumns.Group, _ source: Source, vectors: [LoopIndex],
     column: LoopIndex, live: Int?
   ) {
     let type = LoopType(.f32, lanes: lanes)
@@ -185,7 +185,7 @@ struct DepthwiseFunction {
 
   /// The taps of one kernel row.
   private func accumulate(
-    _ builder: inout LoopBuilder, _ shape: ColumnTiles.Group, row: LoopIndex, buffer: String, start: LoopIndex,
+    _ builder: inout LoopBuilder, _ shape: PeeledColumns.Group, row: LoopIndex, buffer: String, start: LoopIndex,
     vector: LoopIndex, column: LoopIndex, _ accumulators: [String]
   ) {
     let type = LoopType(.f32, lanes: lanes)

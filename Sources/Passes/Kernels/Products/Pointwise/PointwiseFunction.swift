@@ -38,9 +38,9 @@ struct PointwiseFunction {
       weights: panels.weightCount(pieces: segments.map(\.channels)), bias: panels.paddedChannels, epilogue,
       output: (pixels - 1) * outputStride + (masked ? channels : panels.paddedChannels),
       channels: panels.paddedChannels)
-    let rest = panels.leftoverChannels
+    let rest = panels.tailChannels
     let laneSums =
-      rest > 0 ? program.valueFunction(LeftoverTile.laneSums(channels: rest, lanes: panels.lanes)) : nil
+      rest > 0 ? program.valueFunction(TailTile.laneSums(channels: rest, lanes: panels.lanes)) : nil
     return program.function(name, parameters) { builder in
       panels.loop(&builder, careful: masked || !epilogue.keepsZero) { builder, group, channel, live in
         let sweeps = group.tiles.reduce(0) { $0 + $1.count }
@@ -62,7 +62,7 @@ struct PointwiseFunction {
           firstSweep += tiles.count
         }
       }
-      if let laneSums { writeLeftover(&builder, laneSums: laneSums) }
+      if let laneSums { writeTail(&builder, laneSums: laneSums) }
     }
   }
 
@@ -93,20 +93,20 @@ struct PointwiseFunction {
   }
 
   /// The channels behind the panels, summed along the reduction.
-  private func writeLeftover(_ builder: inout LoopBuilder, laneSums: String) {
+  private func writeTail(_ builder: inout LoopBuilder, laneSums: String) {
     var firstPixel = 0
-    for tiles in panels.schedule.leftover ?? [] {
+    for tiles in panels.schedule.tail ?? [] {
       builder.loop("tile", 0, .constant(tiles.count)) { builder, tile in
         let pixel = tile * tiles.pixels + .constant(firstPixel)
-        let sums = LeftoverTile(
-          &builder, pixels: tiles.pixels, channels: panels.leftoverChannels, lanes: panels.lanes)
+        let sums = TailTile(
+          &builder, pixels: tiles.pixels, channels: panels.tailChannels, lanes: panels.lanes)
         var weight = depth * panels.panelChannels
         for (index, segment) in segments.enumerated() {
           sums.accumulate(
             &builder, depth: segment.channels, input: "input_\(index)",
             inputs: (0..<tiles.pixels).map { pixel * segment.stride + .constant($0 * segment.stride) },
             weights: "weights", weightBase: .constant(weight))
-          weight += roundUp(segment.channels, toMultipleOf: panels.lanes) * panels.leftoverChannels
+          weight += roundUp(segment.channels, toMultipleOf: panels.lanes) * panels.tailChannels
         }
         sums.finish(
           &builder, laneSums: laneSums, epilogue: epilogue, bias: "bias", output: "output",

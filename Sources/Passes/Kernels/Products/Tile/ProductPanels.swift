@@ -11,24 +11,24 @@ struct ProductPanels {
   var paddedChannels: Int { vectors * lanes }
 
   /// Channels behind the panels, which are summed along the reduction.
-  var leftoverChannels: Int { schedule.leftover == nil ? 0 : channels % lanes }
+  var tailChannels: Int { schedule.tail == nil ? 0 : channels % lanes }
   /// Channels of the panels, padding included: also the first of those left over.
-  var panelChannels: Int { leftoverChannels > 0 ? channels - leftoverChannels : paddedChannels }
+  var panelChannels: Int { tailChannels > 0 ? channels - tailChannels : paddedChannels }
 
   /// Elements of the weights of a reduction that runs in pieces of these lengths.
   func weightCount(pieces: [Int]) -> Int {
-    pieces.reduce(0) { $0 + $1 * panelChannels + roundUp($1, toMultipleOf: lanes) * leftoverChannels }
+    pieces.reduce(0) { $0 + $1 * panelChannels + roundUp($1, toMultipleOf: lanes) * tailChannels }
   }
 
   /// Weights as the kernels read them: panel after panel, in each `[k][vectors * lanes]`, zero where padded, then the channels
-  /// left over, piece after piece of the reduction, as `LeftoverTile` reads them.
+  /// left over, piece after piece of the reduction, as `TailTile` reads them.
   /// - Parameters:
   ///   - pieces: lengths of the reduction's pieces.
   ///   - weight: the weight of output channel n at step k.
   func pack(pieces: [Int], weight: (_ channel: Int, _ step: Int) -> Float) -> [Float] {
     var packed = packPanels(depth: pieces.reduce(0, +), weight: weight)
     var first = 0
-    for depth in pieces where leftoverChannels > 0 {
+    for depth in pieces where tailChannels > 0 {
       for chunk in stride(from: 0, to: depth, by: lanes) {
         for channel in panelChannels..<channels {
           packed += (chunk..<(chunk + lanes)).map { $0 < depth ? weight(channel, first + $0) : 0 }
@@ -60,7 +60,7 @@ struct ProductPanels {
   /// The same panels over another number of pixels.
   func retiled(_ target: Target, depth: Int, pixels: Int) -> ProductPanels {
     let retiled = ProductCost(target: target, depth: depth).retiled(
-      schedule, pixels: pixels, leftover: leftoverChannels)
+      schedule, pixels: pixels, tail: tailChannels)
     return ProductPanels(schedule: retiled, lanes: lanes, channels: channels)
   }
 

@@ -5,22 +5,22 @@ import Testing
 @testable import Passes
 
 /// Output channels behind the last whole vector, summed along the reduction where that is cheaper than padding.
-@Suite struct LeftoverChannelsTests {
+@Suite struct TailChannelsTests {
   /// What each target leaves over, of these channels after a reduction of this depth.
   @Test(arguments: [
     ("avx2", 168, 42, 2), ("avx2", 336, 84, 4), ("avx2", 168, 47, 0), ("avx2", 12, 42, 0), ("avx2", 168, 48, 0),
     ("avx2", 168, 3, 3), ("avx512", 336, 84, 4), ("avx512", 672, 168, 8), ("avx512", 168, 42, 0),
     ("scalar", 168, 42, 0),
   ])
-  func areChosenByCost(_ target: String, _ depth: Int, _ channels: Int, _ leftover: Int) throws {
+  func areChosenByCost(_ target: String, _ depth: Int, _ channels: Int, _ tail: Int) throws {
     let cost = ProductCost(target: try Target.named(target), depth: depth)
-    #expect(cost.leftoverChannels(of: channels) == leftover)
+    #expect(cost.tailChannels(of: channels) == tail)
     for pixels in [1, 2, 7, 49, 3136] {
       let schedule = cost.schedule(pixels: pixels, channels: channels)
-      let tiles = try #require(schedule.leftover ?? (leftover == 0 ? [] : nil))
-      #expect(tiles.reduce(0) { $0 + $1.pixels * $1.count } == (leftover == 0 ? 0 : pixels))
+      let tiles = try #require(schedule.tail ?? (tail == 0 ? [] : nil))
+      #expect(tiles.reduce(0) { $0 + $1.pixels * $1.count } == (tail == 0 ? 0 : pixels))
       let vectors = schedule.panels.reduce(0) { $0 + $1.vectors * $1.count }
-      #expect(vectors == ceilDivide(channels - leftover, cost.target.lanes))
+      #expect(vectors == ceilDivide(channels - tail, cost.target.lanes))
     }
   }
 
@@ -80,7 +80,7 @@ import Testing
     let channels = lanes + 1
     var program = ProgramBuilder(name: "product", target: target, workers: 1)
     let schedule = program.schedule(depth: depth, pixels: 5, channels: channels)
-    #expect(schedule.leftover != nil)
+    #expect(schedule.tail != nil)
     let panels = ProductPanels(schedule: schedule, lanes: lanes, channels: channels)
     var epilogue = Epilogue()
     epilogue.steps = [.unary(Sigmoid())]
@@ -142,7 +142,7 @@ import Testing
       var program = ProgramBuilder(name: "sums", target: target, workers: 1)
       let input = program.buffer("input", .input, count: channels * lanes)
       let output = program.buffer("output", .output, count: lanes + channels)
-      let sums = program.valueFunction(LeftoverTile.laneSums(channels: channels, lanes: lanes))
+      let sums = program.valueFunction(TailTile.laneSums(channels: channels, lanes: lanes))
       let vectors = (0..<channels).map { LoopValue.load(input, .constant($0 * lanes), type) }
       program.entry.store(output, 0, .apply(sums, vectors))
       for (channel, vector) in vectors.enumerated() {
@@ -169,10 +169,10 @@ import Testing
     try check(product, good)
     for candidate in ProductTuner.candidates(for: product, target: target) { try check(product, candidate) }
     let changes: [(inout ProductShape, inout ProductSchedule) -> Void] = [
-      { _, schedule in schedule.leftover = nil },
-      { _, schedule in schedule.leftover?[0].count += 1 },
-      { _, schedule in schedule.leftover?[0].pixels = 0 },
-      { _, schedule in schedule.leftover = [.init(pixels: 56, count: 1)] },
+      { _, schedule in schedule.tail = nil },
+      { _, schedule in schedule.tail?[0].count += 1 },
+      { _, schedule in schedule.tail?[0].pixels = 0 },
+      { _, schedule in schedule.tail = [.init(pixels: 56, count: 1)] },
       { _, schedule in schedule.panels[0].count = .max },
       { _, schedule in schedule.panels[0].count = 0 },
       { _, schedule in schedule.panels[0].vectors = 0 },

@@ -5,7 +5,7 @@ import IR
 ///
 /// Unlike a `ProductSchedule` it sweeps all panels of a tile before the next tile: what a tile computes stays in L1 for
 /// what needs whole rows of it.
-struct ClusterTiles: Hashable {
+struct HyperedgeTiles: Hashable {
   let rows: Int
   let vectors: Int
   /// Rows of a tile.

@@ -5,7 +5,7 @@ import IR
 ///
 /// At the end the lanes of each sum are added, in the order of `reduce add`, for all channels of a pixel at once: two vectors
 /// are folded into one that holds half as many lanes of each, until every lane is another channel's sum.
-struct LeftoverTile {
+struct TailTile {
   let pixels: Int
   let channels: Int
   let lanes: Int

@@ -2,7 +2,7 @@ import IR
 
 /// The columns of a sliding window's output row, cut into tiles that know at compile time which of their pixels each
 /// kernel column reaches inside the input: borders are peeled, nothing is padded in memory.
-struct ColumnTiles {
+struct PeeledColumns {
   /// Consecutive tiles of one shape: `pixels` columns each, starting at `first`, with the same reach.
   struct Group: Hashable {
     var first: Int
