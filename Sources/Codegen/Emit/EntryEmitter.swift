@@ -182,6 +182,7 @@ final class EntryEmitter {
   // MARK: Parallel loops
 
   /// Puts a parallel loop's body into a task and its call into `emitter`. False where it must stay a loop.
+  // Long because the members of the struct, what the task takes out of it and what the call puts in must be in one order.
   func outline(
     parallel name: String, _ from: LoopIndex, _ to: LoopIndex, _ step: Int, _ body: [LoopStatement],
     from emitter: inout FunctionEmitter

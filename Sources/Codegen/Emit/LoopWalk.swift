@@ -55,6 +55,7 @@ struct LoopMentions {
     local = outer
   }
 
+  // Long because it is one switch over all statements.
   private mutating func visit(_ statement: LoopStatement) {
     switch statement {
     case .forLoop(let name, let from, let to, _, let order, let body):

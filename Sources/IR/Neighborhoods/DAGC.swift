@@ -18,7 +18,7 @@ public struct DAGC: StepConstruction {
   }
 
   public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
-    try checkStep()
+    try checkParameters()
     return .gatedOffsets(offsets(height: height, width: width))
   }
 

@@ -133,6 +133,7 @@ public enum GraphConstructions {
     Hypergraph.self,
     MGC.self,
     DAGC.self,
+    LSGC.self,
   ]
 
   /// Reads the attribute `kind` and the parameters of that kind.

@@ -5,6 +5,7 @@
 /// changes nothing, and that neighbour is the pixel itself.
 public struct MGC: StepConstruction {
   public static let kind = "mgc"
+  public static let publishedDirection: Aggregate.Direction? = .neighborMinusSelf
 
   /// K, in pixels.
   public var step: Int

@@ -3,6 +3,7 @@
 /// wrapping. The graph is the same for every image.
 public struct SVGA: StepConstruction {
   public static let kind = "svga"
+  public static let publishedDirection: Aggregate.Direction? = .selfMinusNeighbor
 
   /// K, in pixels.
   public var step: Int

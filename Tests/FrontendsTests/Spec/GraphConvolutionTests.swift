@@ -26,6 +26,7 @@ import Testing
     "construction: {kind: knn, k: 3, dilation: 2}",
     "construction: {kind: knn, k: 4}, reduction: 2, relative_positions: true",
     "construction: {kind: svga, step: 2}", "construction: {kind: mgc, step: 3}",
+    "construction: {kind: lsgc, base: 3}",
   ]
 
   private static let maxRelative = "kind: max_relative, direction: neighbor_minus_self"

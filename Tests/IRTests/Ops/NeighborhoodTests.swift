@@ -50,6 +50,47 @@ import Testing
     #expect(type == [.neighborhood(NeighborhoodType(.offsets(offsets), batch: 1, height: 7, width: 4))])
   }
 
+  /// LogViG's own formulation: rolls by K^i - 1 and back along each axis, made of slices, which clamp; i from 1 to below the
+  /// bits of the side.
+  @Test(arguments: [(7, 5, 2), (8, 9, 2), (6, 16, 3), (1, 4, 2), (3, 2, 5), (5, 7, 1)])
+  func maxRelativeOverLSGCIsTheMaximumOverClampedRolls(_ height: Int, _ width: Int, _ base: Int) throws {
+    let x: Tensor<Double> = randomTensor([2, 3, height, width])
+    let graph = try BuildNeighborhood(construction: LSGC(base: base)).evaluate([.tensor(x)])[0]
+    let op = Aggregate(kind: .maxRelative, direction: .selfMinusNeighbor, start: 0)
+    let result = try op.evaluate([.tensor(x), graph])[0].tensor
+
+    var expected = [Double](repeating: 0, count: x.count)
+    for (axis, extent) in [(2, height), (3, width)] {
+      let bits = String(extent, radix: 2).count
+      for exponent in 1..<max(bits, 1) {
+        let shift = (0..<exponent).reduce(1) { power, _ in power * base } - 1
+        for signed in [shift, -shift] where shift < extent {
+          let rolled = try Roll(shifts: [signed], axes: [axis]).evaluate([.tensor(x)])[0].tensor.real
+          for index in expected.indices { expected[index] = max(expected[index], x.real[index] - rolled[index]) }
+        }
+      }
+    }
+    #expect(result.real == expected)
+  }
+
+  @Test func lsgcOffsets() throws {
+    let type = try BuildNeighborhood(construction: LSGC(base: 2)).resultTypes([.tensor(TensorType(.f32, [1, 3, 8, 5]))])
+    let offsets = [
+      (1, 0), (3, 0), (7, 0), (-1, 0), (-3, 0), (-7, 0), (0, 1), (0, 3), (0, -1), (0, -3),
+    ].map { Offset(dy: $0.0, dx: $0.1) }
+    #expect(type == [.neighborhood(NeighborhoodType(.offsets(offsets), batch: 1, height: 8, width: 5))])
+    #expect(throws: Diagnostic.self) {
+      try BuildNeighborhood(construction: LSGC(base: 0)).resultTypes([.tensor(TensorType(.f32, [1, 3, 8, 5]))])
+    }
+  }
+
+  /// A large base neither overflows nor reaches anyone but the pixel itself.
+  @Test func lsgcOfAHugeBase() {
+    let offsets = LSGC(base: .max).offsets(height: 64, width: 4)
+    #expect(offsets.count == 2 * 6 + 2 * 2)
+    #expect(offsets.allSatisfy { $0 == Offset(dy: 0, dx: 0) })
+  }
+
   /// GreedyViG's own formulation, on whole rolled images.
   @Test(arguments: [(7, 5, 2), (6, 9, 1), (4, 3, 3), (1, 5, 2), (3, 1, 1)])
   func dagcAdmitsRollsThatAreNear(_ height: Int, _ width: Int, _ step: Int) throws {

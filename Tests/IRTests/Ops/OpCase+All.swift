@@ -273,6 +273,7 @@ extension OpCase {
     OpCase("links of a hypergraph", Links(), [hypergraph]),
     OpCase("svga", BuildNeighborhood(construction: SVGA(step: 2)), shapes: [2, 3, 5, 7]),
     OpCase("mgc", BuildNeighborhood(construction: MGC(step: 2)), shapes: [2, 3, 5, 7]),
+    OpCase("lsgc", BuildNeighborhood(construction: LSGC(base: 2)), shapes: [2, 3, 5, 7]),
     OpCase("mgc clamped", BuildNeighborhood(construction: MGC(step: 5)), shapes: [2, 3, 5, 7]),
     OpCase("dagc", BuildNeighborhood(construction: DAGC(step: 2)), shapes: [2, 3, 5, 7]),
     OpCase("dagc every pixel", BuildNeighborhood(construction: DAGC(step: 1)), shapes: [1, 7, 3, 5]),

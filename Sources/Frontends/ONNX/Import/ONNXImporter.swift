@@ -155,6 +155,7 @@ private struct ImportWalk {
     try DiagnosticList(problems).throwIfAny()
   }
 
+  // Long because each input goes through all checks in turn, and one that fails must not keep the others from being checked.
   private mutating func readInputs(
     _ dimensions: [String: Int], _ bindings: [String: InputSource], into scope: inout Scope
   ) throws {

@@ -4,32 +4,20 @@ import IR
 
 extension BuildNeighborhood: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
-    guard let construction = construction as? any ONNXConstruction else {
-      throw Diagnostic("graphs of the kind \(construction.kind) are not exported")
-    }
-    return [try construction.export(&builder, call)]
-  }
-}
-
-extension SVGA: ONNXConstruction {}
-extension MGC: ONNXConstruction {}
-extension DAGC: ONNXConstruction {}
-
-extension ONNXConstruction {
-  func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> ONNXValue {
+    if let construction = construction as? any ONNXConstruction { return [try construction.export(&builder, call)] }
     guard let form = call.results[0].neighborhood?.form else { preconditionFailure("typing gives a neighbourhood") }
     let image = call.type(0)
     switch form {
-    case .offsets(let offsets): return .offsets(offsets)
+    case .offsets(let offsets): return [.offsets(offsets)]
     case .gatedOffsets(let offsets):
-      guard let gate = gate(height: image.shape[2], width: image.shape[3]) else { break }
+      guard let gate = construction.gate(height: image.shape[2], width: image.shape[3]) else { break }
       switch gate {
       case .nearInL1(let sample):
-        return nearInL1(&builder, call.tensor(0), image, offsets: offsets, sample: sample)
+        return [nearInL1(&builder, call.tensor(0), image, offsets: offsets, sample: sample)]
       }
     case .indices, .incidence: break
     }
-    preconditionFailure("\(kind) does not say how its graphs are written in ONNX")
+    throw Diagnostic("graphs of the kind \(construction.kind) are not exported")
   }
 
   /// `OffsetGate.nearInL1`.

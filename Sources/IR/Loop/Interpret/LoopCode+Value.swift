@@ -13,6 +13,7 @@ extension LoopCode {
 
   /// Compiles `value`; the result says where it is once the steps have run. Operations that go lane by lane may use the
   /// `wanted` place, even if an operand lies there.
+  // Long because it is one switch over all values.
   mutating func compile(_ value: LoopValue, wanted: Place? = nil) throws -> Place {
     let type = try scope.type(of: value)
     switch value {

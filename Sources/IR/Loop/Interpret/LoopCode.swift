@@ -95,6 +95,7 @@ struct LoopCode {
     return (inner.steps, result)
   }
 
+  // Long because it is one switch over all statements.
   mutating func compile(_ statement: LoopStatement) throws {
     switch statement {
     case .forLoop(let name, let from, let to, let step, let order, let body):

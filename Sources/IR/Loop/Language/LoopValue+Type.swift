@@ -113,6 +113,7 @@ extension LoopType: CustomStringConvertible {
 
 extension LoopScope {
   /// The type of `value`, after checking all of it. Throws a `Diagnostic`.
+  // Long because it is one switch over all values.
   public func type(of value: LoopValue) throws -> LoopType {
     switch value {
     case .constant(let number, let type): return try constantType(number, type)

@@ -1,36 +1,25 @@
 import RealModule
 
-/// A kind of graph construction whose only parameter is a step K, in pixels, and whose candidates are the pixels at fixed
-/// offsets, wrapping. All of them are neighbours, the same for every image, unless the kind says otherwise.
-public protocol StepConstruction: GraphConstruction {
+/// A kind of offsets whose only parameter is a step K, in pixels.
+public protocol StepConstruction: OffsetConstruction {
   /// K, in pixels.
   var step: Int { get }
   init(step: Int)
-
-  /// Where the candidates of a pixel lie.
-  func offsets(height: Int, width: Int) -> [Offset]
 }
 
 extension StepConstruction {
   public init(_ reader: inout AttributeReader) throws { self.init(step: try reader.integer("step")) }
   public var attributes: [Attribute] { [Attribute("step", .integer(step))] }
 
-  func checkStep() throws {
+  public func checkParameters() throws {
     if step < 1 { throw Diagnostic("\(Self.kind): the step is \(step); it must be at least 1") }
   }
 
-  public func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm {
-    try checkStep()
-    return .offsets(offsets(height: height, width: width))
+  /// Several steps may have the same neighbours; the offset that comes first is the one by a single step.
+  public static func candidates(height: Int, width: Int, first: Offset) -> [Self] {
+    let likely = [first.dy, first.dx].map(abs).filter { $0 > 0 }
+    return (likely + Array(1..<max(height, width, 2))).map { Self(step: $0) }
   }
-
-  public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(
-    _ x: Tensor<T>, data: [Tensor<T>]
-  ) throws -> NeighborhoodValue {
-    .offsets(offsets(height: x.shape[2], width: x.shape[3]))
-  }
-
-  public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws {}
 
   /// K, 2K, ... rows down while below the height, then K, 2K, ... columns right while below the width.
   func axialOffsets(height: Int, width: Int) -> [Offset] {

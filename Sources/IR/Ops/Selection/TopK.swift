@@ -99,6 +99,7 @@ public struct TopK: Op {
 
   /// One line after the other, `k` times through it: each time the first, in order, of those that follow the one found
   /// before.
+  // Long because its comparisons are small functions of the element type, used by one nest of loops.
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
     let x = operands[0]
     let element = x.type.element

@@ -35,13 +35,14 @@ public struct RaiseGatedNeighborhood: Pass {
     }
   }
 
-  private func construction(_ chain: GatedDifferences, height: Int, width: Int) -> DAGC? {
+  private func construction(_ chain: GatedDifferences, height: Int, width: Int) -> (any GraphConstruction)? {
     let still = Offset(dy: 0, dx: 0)
     let wanted = Set(chain.offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still])
-    for step in 1..<max(height, width, 2) {
-      let kind = DAGC(step: step)
+    guard !wanted.isEmpty else { return nil }
+    let kinds = GraphConstructions.candidates(height: height, width: width, first: still, direction: chain.direction)
+    for kind in kinds {
       guard case .gatedOffsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []),
-        Set(offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still]) == wanted, !wanted.isEmpty,
+        Set(offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still]) == wanted,
         case .nearInL1(let sample)? = kind.gate(height: height, width: width)
       else { continue }
       // The distances to the pixels one way are those to the pixels the other way, in another order.
@@ -159,6 +160,7 @@ private struct GatedDifferences {
 
   /// The sample whose mean - deviation a value is, over the pixels of an image: the deviation divides by their number
   /// less one.
+  // Long because it is one pattern, whose pieces are named only here.
   private static func sample(of limit: ValueID, image: ValueID, _ rewriter: GraphRewriter) -> Offset? {
     let shape = rewriter.graph.tensorType(of: image).shape
     let pixels = Double(shape[2] * shape[3])

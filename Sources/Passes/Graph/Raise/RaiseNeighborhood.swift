@@ -44,20 +44,13 @@ public struct RaiseNeighborhood: Pass {
     }
     let wanted = wrapped(chain.offsets)
     guard let first = chain.offsets.first, !wanted.isEmpty else { return nil }
-    // Several steps may have the same neighbours; the roll that comes first is the one by a single step.
-    let likely = [first.dy, first.dx].map(abs).filter { $0 > 0 }
-    for step in likely + Array(1..<max(height, width, 2)) {
-      let kinds: [any GraphConstruction] =
-        chain.direction == .selfMinusNeighbor
-        ? [SVGA(step: step), MGC(step: step)] : [MGC(step: step), SVGA(step: step)]
-      for kind in kinds {
-        guard case .offsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []) else {
-          continue
-        }
-        if wrapped(offsets) == wanted { return kind }
+    let kinds = GraphConstructions.candidates(height: height, width: width, first: first, direction: chain.direction)
+    return kinds.first { kind in
+      guard case .offsets(let offsets)? = try? kind.form(height: height, width: width, channels: 1, data: []) else {
+        return false
       }
+      return wrapped(offsets) == wanted
     }
-    return nil
   }
 }
 

@@ -23,6 +23,7 @@ private func repeatedHeads(_ builder: inout ImportBuilder, _ x: ImportedValue, _
   return try builder.shaped(copies, [shape[0], shape[1] * count, shape[2], shape[3]])
 }
 
+// Long because it follows the definition of the operator step by step.
 private func attention(_ builder: inout ImportBuilder, _ call: ImportCall) throws -> [ImportedValue] {
   let attributes = call.attributes
   attributes.ignore("softmax_precision")

@@ -32,6 +32,7 @@ private func causalConvolution(_ builder: inout ImportBuilder, _ call: ImportCal
 
 private let mostSteps = 512
 
+// Long because it follows the definition of the operator step by step.
 private func linearAttention(_ builder: inout ImportBuilder, _ call: ImportCall) throws -> [ImportedValue] {
   call.attributes.ignore("chunk_size")
   let rule = try call.attributes.string("update_rule") ?? "gated_delta"

@@ -131,6 +131,7 @@ struct MaxRelativeFunction {
 
   /// The cyclic window's extreme by doubling: after p passes element i holds the extreme of 2^p steps back from i; two
   /// overlapping windows of the largest power make the whole.
+  // Long because both directions take turns on the same two halves of scratch.
   private func writeWindowed(_ builder: inout LoopBuilder) {
     guard let steps = Self.steps(offsets, height: height, width: width) else {
       preconditionFailure("windowed lowering of offsets that are no window")

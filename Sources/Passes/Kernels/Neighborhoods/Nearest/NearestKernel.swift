@@ -59,13 +59,70 @@ struct NearestKernel: Kernel {
     }
   }
 
-  func lower(_ node: Node, into lowering: inout GraphLowering) throws {
-    let lanes = lowering.lanes
-    let target = lowering.target
-    let order = lowering.order
-    let isStreamed = self.lowering == .streamed
-    let shape = lowering.graph.tensorType(of: features).shape
+  /// Where the distances are measured: functions, operands and working memory of one lowering.
+  private struct Measuring {
+    let functions: NearestFunctions
+    let panels: ProductPanels
+    let own: ScaledFeatures
+    /// Of the candidates, where they are not the pixels.
+    let others: ScaledFeatures?
+    /// Candidates, panel after panel.
+    let packed: String
+    let distances: String
+    let positions: String?
+    let pixels: Int
+    let target: Target
+
+    var candidates: ScaledFeatures { others ?? own }
+
+    func scale(
+      _ features: ScaledFeatures, image: LoopIndex, from first: LoopIndex, _ count: Int,
+      in program: inout ProgramBuilder
+    ) -> LoopStatement {
+      let place = first * functions.pixelStride
+      return functions.scale(
+        pixels: count, input: .view(buffer: features.image.buffer, image * features.image.imageElements + place),
+        scaled: .view(buffer: features.scaled, place), squares: .view(buffer: features.squares, first), in: &program)
+    }
+
+    func pack(_ builder: inout LoopBuilder, order: LoopStatement.Order, in program: inout ProgramBuilder) {
+      panels.loop(&builder, careful: true, order: order) { builder, group, first, live in
+        let width = group.vectors * functions.lanes
+        builder.append(
+          functions.pack(
+            width: width, live: live ?? width, scaled: .view(buffer: candidates.scaled, first * functions.pixelStride),
+            panel: .view(buffer: packed, first * functions.channels), in: &program))
+      }
+    }
+
+    /// Distances of `count` pixels from `pixel` on, to rows of the buffer from its first on.
+    func measure(
+      _ builder: inout LoopBuilder, from pixel: LoopIndex, _ count: Int, order: LoopStatement.Order,
+      in program: inout ProgramBuilder
+    ) {
+      panels.retiled(target, depth: functions.channels, pixels: count).loop(&builder, careful: true, order: order) {
+        builder, group, first, live in
+        let width = group.vectors * functions.lanes
+        let place =
+          functions.positions == .rows ? pixel * functions.candidates + first : first * pixels + pixel * width
+        builder.append(
+          functions.distances(
+            pixels: count, panel: group, live: live ?? width,
+            NearestFunctions.DistanceArguments(
+              own: .view(buffer: own.scaled, pixel * functions.pixelStride),
+              ownSquares: .view(buffer: own.squares, pixel), panel: .view(buffer: packed, first * functions.channels),
+              squares: .view(buffer: candidates.squares, first),
+              positions: positions.map { .view(buffer: $0, place) }, distances: .view(buffer: distances, first)),
+            in: &program))
+      }
+    }
+  }
+
+  /// Declares what measuring needs.
+  /// - Parameter rows: pixels whose distances are in memory at once.
+  private func measuring(shape: [Int], rows: Int, in lowering: inout GraphLowering) -> Measuring {
     let pixels = shape[2] * shape[3]
+    let lanes = lowering.lanes
     let functions = NearestFunctions(
       channels: shape[1], pixelStride: lowering.padded(shape[1]), candidates: candidates,
       leastNorm: selection.leastNorm,
@@ -74,67 +131,45 @@ struct NearestKernel: Kernel {
     let others = self.others.flatMap {
       $0 == features ? nil : ScaledFeatures($0, count: candidates, functions, in: &lowering)
     }
-    let block = lowering.neighborBlock(pixels, candidates: candidates)
-    let rows = isStreamed ? block : pixels
     let panels = ProductPanels(
       schedule: lowering.program.schedule(
         depth: shape[1], pixels: rows, channels: roundUp(candidates, toMultipleOf: lanes)),
       lanes: lanes, channels: candidates)
     let packed = lowering.program.buffer("nearest_panels", .arena, count: shape[1] * functions.distanceStride)
     let distances = lowering.program.buffer(
-      "nearest_distances", isStreamed ? .scratch : .arena, count: rows * functions.distanceStride)
+      "nearest_distances", self.lowering == .streamed ? .scratch : .arena, count: rows * functions.distanceStride)
     let positionBuffer = positions.map { positions in
       lowering.packedBuffer(for: positions, depth: pixels, panels) ?? lowering.buffer(for: positions)
     }
+    return Measuring(
+      functions: functions, panels: panels, own: own, others: others, packed: packed, distances: distances,
+      positions: positionBuffer, pixels: pixels, target: lowering.target)
+  }
+
+  func lower(_ node: Node, into lowering: inout GraphLowering) throws {
+    let isStreamed = self.lowering == .streamed
+    let shape = lowering.graph.tensorType(of: features).shape
+    let pixels = shape[2] * shape[3]
+    let block = lowering.neighborBlock(pixels, candidates: candidates)
+    let measuring = measuring(shape: shape, rows: isStreamed ? block : pixels, in: &lowering)
     let select = selecting(
-      from: distances, stride: functions.distanceStride, to: lowering.buffer(for: node.results[0]), in: &lowering)
-    let scaled = [own, others].compactMap { $0 }.map {
+      from: measuring.distances, stride: measuring.functions.distanceStride, to: lowering.buffer(for: node.results[0]),
+      in: &lowering)
+    let scaled = [measuring.own, measuring.others].compactMap { $0 }.map {
       (features: $0, block: lowering.neighborBlock($0.count, candidates: candidates))
     }
-
+    let order = lowering.order
     lowering.write { entry, program in
       entry.loop("image", 0, .constant(shape[0])) { builder, image in
         for (features, block) in scaled {
           builder.blocks(features.count, of: block, order: order) { builder, first, count in
-            let place = first * functions.pixelStride
-            builder.append(
-              functions.scale(
-                pixels: count,
-                input: .view(buffer: features.image.buffer, image * features.image.imageElements + place),
-                scaled: .view(buffer: features.scaled, place), squares: .view(buffer: features.squares, first),
-                in: &program))
+            builder.append(measuring.scale(features, image: image, from: first, count, in: &program))
           }
         }
-        panels.loop(&builder, careful: true, order: order) { builder, group, first, live in
-          let width = group.vectors * lanes
-          builder.append(
-            functions.pack(
-              width: width, live: live ?? width,
-              scaled: .view(buffer: (others ?? own).scaled, first * functions.pixelStride),
-              panel: .view(buffer: packed, first * functions.channels), in: &program))
-        }
-        /// Distances of `rows` pixels from `pixel` on, to rows of the buffer from its first on.
-        func measure(_ builder: inout LoopBuilder, from pixel: LoopIndex, _ count: Int, order: LoopStatement.Order) {
-          panels.retiled(target, depth: shape[1], pixels: count).loop(&builder, careful: true, order: order) {
-            builder, group, first, live in
-            let width = group.vectors * lanes
-            let place =
-              functions.positions == .rows ? pixel * candidates + first : first * pixels + pixel * width
-            builder.append(
-              functions.distances(
-                pixels: count, panel: group, live: live ?? width,
-                NearestFunctions.DistanceArguments(
-                  own: .view(buffer: own.scaled, pixel * functions.pixelStride),
-                  ownSquares: .view(buffer: own.squares, pixel),
-                  panel: .view(buffer: packed, first * functions.channels),
-                  squares: .view(buffer: (others ?? own).squares, first),
-                  positions: positionBuffer.map { .view(buffer: $0, place) },
-                  distances: .view(buffer: distances, first)), in: &program))
-          }
-        }
-        if !isStreamed { measure(&builder, from: 0, pixels, order: order) }
+        measuring.pack(&builder, order: order, in: &program)
+        if !isStreamed { measuring.measure(&builder, from: 0, pixels, order: order, in: &program) }
         builder.blocks(pixels, of: block, order: order) { builder, first, count in
-          if isStreamed { measure(&builder, from: first, count, order: .serial) }
+          if isStreamed { measuring.measure(&builder, from: first, count, order: .serial, in: &program) }
           builder.loop("pixel", 0, .constant(count)) { builder, pixel in
             builder.append(select(isStreamed ? pixel : first + pixel, image * pixels + first + pixel))
           }
