@@ -1,5 +1,5 @@
 import Foundation
-import Frontends
+@testable import Frontends
 import IR
 import Testing
 
@@ -52,7 +52,7 @@ import Testing
         == "s.yaml:28:16: 'kind' must be one of \(kinds), not 'feed_foward'; did you mean 'feed_forward'?")
     #expect(
       problem("activation: silu", "activation: sliu")
-        == "s.yaml:22:85: 'activation' must be one of none, gelu, gelu_tanh, relu, relu6, silu, hard_swish, "
+        == "s.yaml:22:85: 'activation' must be one of \(Activation.allCases.map(\.rawValue).joined(separator: ", ")), "
         + "not 'sliu'; did you mean 'silu'?")
     #expect(
       problem("interpolation: bilinear", "interpolation: lanczos").contains("one of bilinear, bicubic, not 'lanczos'"))

@@ -10,7 +10,8 @@ struct IndicesCost {
 
   /// Floats of the first cache that a block of pixels' features may take; half of 32 KiB, what every target has.
   private static let nearby = 4096
-  /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, which x86 targets have at least; `scalar` assumes less and shares the figure.
+  /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, which the x86 targets have
+  /// at least. `scalar` assumes 256 KiB and shares the figure.
   private static let second = 65536
   /// A float from behind the second cache, or from another worker's, in floats of it. Assumed, not measured.
   private static let farFactor = 4.0
