@@ -15,9 +15,10 @@ public struct PassManager {
 
   public init(observe: ((String, Graph) throws -> Void)? = nil) { self.observe = observe }
 
-  /// - Throws: what a pass throws. A graph that a pass left invalid is a bug of ours and stops the process, naming the
-  ///   pass.
+  /// - Throws: A `DiagnosticList` where the graph is invalid to begin with, and what a pass throws. A graph that a pass left
+  ///   invalid is a bug of ours and stops the process, naming the pass.
   public mutating func run(_ passes: [any Pass], on graph: Graph) throws -> Graph {
+    try GraphVerifier.verify(graph, fuses: Kernels.rules)
     var current = graph
     let clock = ContinuousClock()
     for pass in passes {

@@ -1,4 +1,5 @@
 import Foundation
+import Frontends
 import IR
 import Testing
 
@@ -109,5 +110,50 @@ import Testing
     let graph = try manager.run(passes, on: try GraphParser.parse(text, file: "test.vir"))
     let program = try GraphLowering.lower(graph, for: CompilationTarget(target: target, workers: 2))
     try program.verify(target: target)
+  }
+
+  /// A graph may be that of another image than the one that is aggregated over it.
+  @Test func maxRelativeReadsWhatItAggregates() throws {
+    let text = """
+      graph other(%x: f32[1,8,7,5], %z: f32[1,8,7,5]) -> (%out) {
+        %n = neighborhood(%x) {kind = "svga", step = 2} : neighborhood<offsets (2,0) (4,0) (6,0) (0,2) (0,4), 1x7x5>
+        %out = aggregate(%z, %n) {kind = "max_relative", direction = "self_minus_neighbor", start = 0.0} : f32[1,8,7,5]
+      }
+      """
+    let graph = try GraphParser.parse(text, file: "test.vir")
+    let images = (0..<2).map { SyntheticWeights(seed: UInt64($0)).uniform("image", count: 280) }
+    let tensors = images.map { Tensor<Double>(shape: [1, 8, 7, 5], real: $0.map(Double.init)) }
+    let expected = try GraphInterpreter<Double>().run(graph, inputs: tensors)[0].real
+    let target = try Target.named("avx2")
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: target), on: graph)
+    #expect(optimized.nodes.contains { ($0.op as? Fuse)?.kernel == MaxRelativeKernel.name })
+    let program = try GraphLowering.lower(optimized, for: CompilationTarget(target: target, workers: 1))
+    try program.verify(target: target)
+    let inputs = ["input_0": images[0], "input_1": images[1]]
+    let found = try LoopInterpreter(program: program, target: target).run(floats: inputs)["output"] ?? []
+    #expect(found.count == expected.count)
+    for (a, b) in zip(found, expected) { #expect(abs(Double(a) - b) <= 1e-6) }
+  }
+
+  /// Kernels are for float32: other elements keep their plain loops.
+  @Test(arguments: ["f64", "f16"]) func otherElementsHaveNoKernel(_ element: String) throws {
+    let text = """
+      graph other(%x: \(element)[1,8,7,5]) -> (%out) {
+        %n = neighborhood(%x) {kind = "svga", step = 2} : neighborhood<offsets (2,0) (4,0) (6,0) (0,2) (0,4), 1x7x5>
+        %out = aggregate(%x, %n) {kind = "max_relative", direction = "self_minus_neighbor", start = 0.0} : \(element)[1,8,7,5]
+      }
+      """
+    let target = try Target.named("avx2")
+    var manager = PassManager()
+    let optimized = try manager.run(Pipeline.passes(for: target), on: try GraphParser.parse(text, file: "test.vir"))
+    #expect(!optimized.nodes.contains { $0.op is Fuse })
+  }
+
+  /// What a user writes wrongly is the user's mistake, not the first pass's.
+  @Test func wrongFuseIsRefusedBeforeThePasses() throws {
+    let graph = try GraphParser.parse(Self.pool("average_pol"), file: "test.vir")
+    var manager = PassManager()
+    #expect(throws: DiagnosticList.self) { try manager.run([FoldConstants()], on: graph) }
   }
 }

@@ -8,31 +8,36 @@ struct OffsetAggregation {
   let type: NeighborhoodType
   /// Whether the body also gives the links of the graph.
   let showsLinks: Bool
-  /// Shape of the features.
+  /// The features that are aggregated, outside: not always the image that the graph is of.
+  let features: ValueID
+  /// Their shape.
   let shape: [Int]
 
   /// Reads the body of a fuse.
   init(_ site: FuseSite) throws {
     let nodes = site.body.nodes
-    guard let joint = nodes.lazy.compactMap({ $0.op as? Aggregate }).first, joint.kind == .maxRelative,
+    guard let node = nodes.first(where: { $0.op is Aggregate }), let joint = node.op as? Aggregate,
+      joint.kind == .maxRelative,
       let builder = nodes.first(where: { $0.op is BuildNeighborhood }), let build = builder.op as? BuildNeighborhood,
       let type = site.body.type(of: builder.results[0]).neighborhood,
       nodes.allSatisfy({ $0.op is Aggregate || $0.op is BuildNeighborhood || $0.op is Links }),
-      let features = site.body.inputs.first.flatMap(site.tensor), features.rank == 4, features.element == .f32
+      let image = site.tensor(node.operands[0]), image.rank == 4, image.element == .f32
     else { throw site.diagnostic("runs a max-relative aggregation over a graph that its body builds") }
     aggregate = joint
     self.build = build
     self.type = type
     showsLinks = nodes.contains { $0.op is Links }
-    shape = features.shape
+    features = try site.outerOperand(0, of: node)
+    shape = image.shape
   }
 
-  /// The nodes of a new fuse that ends in an aggregation; nil where its graph is shared, or of another form than `isForm`.
+  /// The nodes of a new fuse that ends in an aggregation; nil where its graph is shared or the features are no float32 images.
+  /// - Parameter candidates: the lowerings that apply; nil where the graph is not one of the kernel's.
   static func match(
     _ node: Node, in rewriter: GraphRewriter,
     _ candidates: (NeighborhoodType, Aggregate, _ builder: Node, _ showsLinks: Bool) -> [LoweringCandidate]?
   ) -> KernelMatch? {
-    guard let aggregate = node.op as? Aggregate, aggregate.kind == .maxRelative,
+    guard let aggregate = node.op as? Aggregate, aggregate.kind == .maxRelative, rewriter.isImage(node.operands[0]),
       let builder = rewriter.definition(of: node.operands[1]), builder.op is BuildNeighborhood,
       case .neighborhood(let type) = rewriter.graph.type(of: node.operands[1])
     else { return nil }

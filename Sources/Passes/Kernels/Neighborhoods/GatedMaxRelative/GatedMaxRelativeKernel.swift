@@ -75,7 +75,7 @@ struct GatedMaxRelativeKernel: Kernel {
       lanes: lowering.lanes,
       gateStep: aggregation.showsLinks && !offsets.isEmpty ? shape[0] * shape[2] * shape[3] : nil)
     let images = Images(
-      input: lowering.image(node.operands[0]), output: lowering.image(node.results[0]),
+      input: lowering.image(aggregation.features), output: lowering.image(node.results[0]),
       gates: functions.gateStep == nil ? nil : lowering.buffer(for: node.results[1]),
       limit: lowering.program.buffer("gate_limit", .arena, count: 1), order: lowering.order)
     let sampled = lowering.program.buffer("gate_distances", .arena, count: functions.pixels)

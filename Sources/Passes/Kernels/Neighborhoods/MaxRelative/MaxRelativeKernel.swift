@@ -50,7 +50,7 @@ struct MaxRelativeKernel: Kernel {
       selfMinusNeighbor: aggregation.aggregate.direction == .selfMinusNeighbor, start: aggregation.aggregate.start,
       lowering: self.lowering, lanes: lanes)
     function.add(to: &lowering.program)
-    let input = lowering.image(node.operands[0])
+    let input = lowering.image(aggregation.features)
     let output = lowering.image(node.results[0])
     let count = function.scratchCount
     let scratch = count > 0 ? lowering.program.buffer("max_relative_scratch", .scratch, count: count) : nil
