@@ -8,7 +8,7 @@ public struct LSGC: OffsetConstruction {
   public static let kind = "lsgc"
   public static let publishedDirection: Aggregate.Direction? = .selfMinusNeighbor
 
-  /// K, the base of the distances' powers; 2 in the published models.
+  /// K, the base of the distances' powers: 2 in the published models, 3 in the first two stages of the smallest.
   public var base: Int
 
   public init(base: Int) {
