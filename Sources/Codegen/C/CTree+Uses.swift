@@ -1,4 +1,7 @@
-// Which names C statements read, so that locals nobody reads are left out: compilers warn about them.
+import IR
+
+// Which names C statements read, so that locals nobody reads are left out: compilers warn about them. And which names
+// the code mentions at all: helpers, value functions and headers follow from them.
 
 extension CExpression {
   /// Calls `visit` for every name in the expression, a name as often as it occurs.
@@ -41,6 +44,86 @@ extension CStatement {
       for statement in body { statement.forEachRead(visit) }
     case .block(let body):
       for statement in body { statement.forEachRead(visit) }
+    }
+  }
+}
+
+extension CExpression {
+  /// Calls `visit` for every identifier in the expression but types and members, in the order of the text: names,
+  /// functions that are called, and what a target's spelling says around its operands.
+  func forEachIdentifier(_ visit: (String) -> Void) {
+    switch self {
+    case .name(let name): visit(name)
+    // A number, or a macro such as INFINITY.
+    case .literal(let text): if !text.hasPrefix("\"") { CIdentifiers(text).forEach(visit) }
+    case .sizeOf: break
+    case .call(let function, let operands):
+      visit(function)
+      for operand in operands { operand.forEachIdentifier(visit) }
+    case .spelled(let template, let operands): spellingIdentifiers(template, operands, visit)
+    case .subscripted(let a, let b), .infix(_, let a, let b):
+      a.forEachIdentifier(visit)
+      b.forEachIdentifier(visit)
+    case .member(let a, _, arrow: _), .prefix(_, let a), .cast(_, let a): a.forEachIdentifier(visit)
+    case .conditional(let a, let b, let c):
+      a.forEachIdentifier(visit)
+      b.forEachIdentifier(visit)
+      c.forEachIdentifier(visit)
+    }
+  }
+}
+
+/// Identifiers of a target's spelling, each operand's where the spelling puts it.
+private func spellingIdentifiers(_ template: String, _ operands: [CExpression], _ visit: (String) -> Void) {
+  var rest = Substring(template)
+  while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+    CIdentifiers(String(rest[..<open])).forEach(visit)
+    let key = rest[rest.index(after: open)..<close]
+    if key == "*" {
+      for operand in operands { operand.forEachIdentifier(visit) }
+    } else if let number = Int(key), operands.indices.contains(number) {
+      operands[number].forEachIdentifier(visit)
+    } else {
+      preconditionFailure("the spelling \(template) has no operand \(key)")
+    }
+    rest = rest[rest.index(after: close)...]
+  }
+  CIdentifiers(String(rest)).forEach(visit)
+}
+
+extension CStatement {
+  /// Calls `visit` for every identifier in the statement's expressions, in the order of the text.
+  func forEachIdentifier(_ visit: (String) -> Void) {
+    switch self {
+    case .comment, .leave, .blank: break
+    case .declare(_, _, count: _, let value), .giveBack(let value): value?.forEachIdentifier(visit)
+    case .initialise(_, _, count: _, let values): for value in values { value.forEachIdentifier(visit) }
+    case .assign(let place, let value):
+      place.forEachIdentifier(visit)
+      value.forEachIdentifier(visit)
+    case .expression(let value): value.forEachIdentifier(visit)
+    case .branch(let condition, let then, let otherwise):
+      condition.forEachIdentifier(visit)
+      for statement in then + otherwise { statement.forEachIdentifier(visit) }
+    case .loop(_, let from, let to, step: _, let body):
+      from.forEachIdentifier(visit)
+      to.forEachIdentifier(visit)
+      for statement in body { statement.forEachIdentifier(visit) }
+    case .block(let body): for statement in body { statement.forEachIdentifier(visit) }
+    }
+  }
+}
+
+extension CDeclaration {
+  /// Calls `visit` for every identifier in the code of the declaration, in the order of the text. Text that is held as C
+  /// gives all its words.
+  func forEachIdentifier(_ visit: (String) -> Void) {
+    switch self {
+    case .comment, .include, .prototype, .structure, .blank: break
+    case .define(_, let text), .verbatim(let text): CIdentifiers(text).forEach(visit)
+    case .function(let function): for statement in function.body { statement.forEachIdentifier(visit) }
+    case .condition(_, let then, let otherwise):
+      for declaration in then + otherwise { declaration.forEachIdentifier(visit) }
     }
   }
 }

@@ -81,20 +81,18 @@ struct ModuleEmitter {
         body: runChecks + body + [.giveBack(.name("\(capitals)_OK"))]))
     let threads = entry.usesThreads ? [text(LibraryText.parallelFor), .blank] : []
     let code = kernels + threads + entry.declarations + libraryFunctions + [run]
-    let applied = try valueFunctions(usedBy: CPrinter.print(code), functionNames)
-    let printed = CPrinter.print(applied + code)
-    let helpers = helpers(usedBy: printed)
-    let everything = CPrinter.print(helpers.map { CDeclaration.verbatim($0 + "\n") }) + printed
-    return (CPrinter.print(preamble(for: everything)) + (helpers.isEmpty ? "" : "\n") + everything, entry.layers)
+    let whole = try valueFunctions(usedBy: code, functionNames) + code
+    let helpers = helpers(usedBy: whole).map { CDeclaration.verbatim($0 + "\n") }
+    let printed = CPrinter.print(helpers) + CPrinter.print(whole)
+    return (CPrinter.print(preamble(for: helpers + whole)) + (helpers.isEmpty ? "" : "\n") + printed, entry.layers)
   }
 
   /// Includes and macros ahead of everything else.
-  private func preamble(for code: String) -> [CDeclaration] {
+  private func preamble(for code: [CDeclaration]) -> [CDeclaration] {
     var out: [CDeclaration] = [
       .comment(provenance), .include("\(options.name).h", system: false), .blank,
     ]
-    let words = Set(CIdentifiers(code))
-    if !words.isDisjoint(with: CIdentifiers.mathNames) { out.append(.include("math.h", system: true)) }
+    if !identifiers(of: code).isDisjoint(with: CIdentifiers.mathNames) { out.append(.include("math.h", system: true)) }
     out.append(.include("string.h", system: true))
     out += target.headers.names.map { .include($0, system: true) }
     if let question = target.cpuQuestion, !question.headers.isEmpty {
@@ -115,23 +113,27 @@ struct ModuleEmitter {
   }
 
   /// Definitions of the target's helpers that `code` mentions, and of theirs, callees first.
-  private func helpers(usedBy code: String) -> [String] {
-    var order: [String] = []
+  private func helpers(usedBy code: [CDeclaration]) -> [String] {
+    var definitions: [String] = []
     var seen: Set<String> = []
-    func visit(_ text: String) {
-      for name in CIdentifiers(text) where seen.insert(name).inserted {
-        guard let definition = target.helpers[name] else { continue }
-        visit(definition)
-        order.append(name)
-      }
+    func visit(_ name: String) {
+      guard seen.insert(name).inserted, let definition = target.helpers[name] else { return }
+      for inner in CIdentifiers(definition) { visit(inner) }
+      definitions.append(definition)
     }
-    visit(code)
-    return order.compactMap { target.helpers[$0] }
+    for declaration in code { declaration.forEachIdentifier(visit) }
+    return definitions
+  }
+
+  private func identifiers(of code: [CDeclaration]) -> Set<String> {
+    var names: Set<String> = []
+    for declaration in code { declaration.forEachIdentifier { names.insert($0) } }
+    return names
   }
 
   /// The value functions that `code` calls and those they call, callees first.
-  private func valueFunctions(usedBy code: String, _ functionNames: [String: String]) throws -> [CDeclaration] {
-    var used = Set(CIdentifiers(code))
+  private func valueFunctions(usedBy code: [CDeclaration], _ functionNames: [String: String]) throws -> [CDeclaration] {
+    var used = identifiers(of: code)
     var declarations: [CDeclaration] = []
     // Each calls only those before it.
     for function in program.valueFunctions.reversed() where used.contains(functionNames[function.name] ?? "") {
@@ -140,7 +142,7 @@ struct ModuleEmitter {
           function, of: program, target: target, functionNames: functionNames)
       else { continue }
       declarations = [.function(emitted), .blank] + declarations
-      used.formUnion(CIdentifiers(CPrinter.print([.function(emitted)])))
+      used.formUnion(identifiers(of: [.function(emitted)]))
     }
     return (declarations.isEmpty ? [] : [text(LibraryText.inlining), .blank]) + declarations
   }
