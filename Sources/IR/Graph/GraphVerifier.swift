@@ -7,8 +7,7 @@
 //  5. `channels_last` is the layout of tensors of rank 4 only, with a positive multiple.
 //  6. Where weights are loaded, each named constant has contents of its type. Nested graphs have none of their own.
 //  7. The body of a `fuse` is such a graph itself.
-//  8. Where the rules of kernels are given, each fuse that is not nested keeps its kernel's: its body and its schedule are what the
-//     kernel runs, and its operands lie as the kernel reads them.
+//  8. Where the kernels' rules are given, each outermost fuse is one that its kernel can run: body and schedule.
 //  9. The padding of a channels-last value (channels C ..< C rounded up) is zero. See `keepsPaddingZero`.
 
 /// What kernels ask of the fuses of a graph: given one, the check of a node that is a fuse. It throws a `Diagnostic` that says

@@ -164,7 +164,9 @@ public struct GraphLowering {
     program.entry = LoopBuilder(continuing: outer)
     do {
       if let site = FuseSite(node, in: graph, definitions: definitions) {
-        try Kernels.read(site).lower(node, into: &self)
+        let kernel = try Kernels.read(site)
+        try kernel.checkLayouts()
+        try kernel.lower(node, into: &self)
       } else {
         try lowerGeneral(node)
       }

@@ -50,6 +50,8 @@ public struct ChainRows: Pass {
       else { return nil }
       parts.insert((kernel, current), at: 0)
     }
-    return parts
+    // An image that a later product adds must be in memory whole.
+    let made = Set(parts.dropLast().flatMap(\.node.results))
+    return parts.allSatisfy { made.isDisjoint(with: $0.kernel.product.residuals) } ? parts : nil
   }
 }

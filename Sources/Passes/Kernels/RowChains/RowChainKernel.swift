@@ -54,7 +54,8 @@ struct RowChainKernel: Kernel {
       }
       return kernel
     }
-    guard !stages.isEmpty, stages.allSatisfy(\.canBeChained),
+    let known = Set(site.operands)
+    guard !stages.isEmpty, stages.allSatisfy({ $0.canBeChained && known.isSuperset(of: $0.product.residuals) }),
       zip(site.body.nodes, site.body.nodes.dropFirst()).allSatisfy({ $1.operands.first == $0.results.first })
     else { throw site.diagnostic("holds products that each read the one before, row by row") }
   }

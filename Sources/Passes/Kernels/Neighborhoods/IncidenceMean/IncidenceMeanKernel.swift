@@ -34,6 +34,14 @@ struct IncidenceMeanKernel: Kernel {
     own = try Self.added(to: node, in: site)
   }
 
+  /// What is added is an image, a constant one too; its factor is none.
+  var operandLayouts: [OperandLayout] {
+    site.body.inputs.map { input in
+      if let own, site.outside(input) == own.image { return .image }
+      return site.isConstant(input) ? .asIs : .image
+    }
+  }
+
   private static func added(to mean: Node, in site: FuseSite) throws -> (image: ValueID, factor: ValueID?)? {
     let others = site.body.nodes.filter { !($0.op is IncidenceMean || $0.op is Constant) }
     if others.isEmpty { return nil }
