@@ -44,10 +44,8 @@ protocol Kernel: Sendable {
 extension Kernel {
   static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? { nil }
 
-  /// Images as kernels read them; constants, and what has another rank, as they are.
-  var operandLayouts: [OperandLayout] {
-    site.fuse.body.inputs.map { site.isConstant($0) ? .asIs : .image }
-  }
+  /// All of rank 4 are images, constants too.
+  var operandLayouts: [OperandLayout] { site.body.inputs.map { _ in .image } }
 
   var canWriteRowMajor: Bool { false }
   var choice: LoweringChoice? { nil }
