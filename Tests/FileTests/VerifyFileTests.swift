@@ -1,5 +1,6 @@
 import Foundation
 import IR
+import Passes
 import Testing
 
 /// `// verify [--target T]`: a `.vir` or `.vil` file that must be refused. `// expect-error: TEXT` stands behind the code of
@@ -46,7 +47,7 @@ import Testing
       if file.isLoops {
         try LoopProgram(parsing: text, file: file.path).verify(target: target)
       } else {
-        try GraphVerifier.verify(GraphParser.parse(text, file: file.path))
+        try GraphVerifier.verify(GraphParser.parse(text, file: file.path), fuses: Kernels.rules)
       }
       return []
     } catch let error as Diagnostic {

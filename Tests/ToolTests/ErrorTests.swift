@@ -46,7 +46,7 @@ import Testing
     let module = "backbone.0.0.graph_conv"
     #expect(
       try await message("explain", tiny, "--lowering", "backbone.0.graph_conv=windowed")
-        == "vigc: error: no graph construction is called 'backbone.0.graph_conv'; did you mean \(module)?")
+        == "vigc: error: no node with a choice of lowerings is called 'backbone.0.graph_conv'; did you mean \(module)?")
     let outcome = try await Tool.run("explain", tiny, "--lowering", "\(module)=rolled")
     #expect(outcome.status == 1)
     #expect(outcome.firstError.hasSuffix("'\(module)' cannot be lowered as 'rolled'"))

@@ -6,7 +6,7 @@ extension TensorType: CustomStringConvertible {
     var text = "\(element.rawValue)[\(shape.map(String.init).joined(separator: ","))]"
     switch layout {
     case .rowMajor: break
-    case .channelsLast(let padding): text += " channels_last(\(padding))"
+    case .channelsLast: text += " \(layout)"
     }
     if let quantization { text += " \(quantization)" }
     return text
@@ -79,4 +79,14 @@ func spelling(of value: Double) -> String {
   if value.isNaN { return "nan" }
   if value.isInfinite { return value < 0 ? "-inf" : "inf" }
   return value.description
+}
+
+extension Layout: CustomStringConvertible {
+  /// As in the text form of a type; `row-major`, which a type does not say, in messages.
+  public var description: String {
+    switch self {
+    case .rowMajor: "row-major"
+    case .channelsLast(let padding): "channels_last(\(padding))"
+    }
+  }
 }

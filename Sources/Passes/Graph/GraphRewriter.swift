@@ -75,6 +75,15 @@ struct GraphRewriter {
     return results
   }
 
+  /// Whether a value is a float32 constant whose contents are loaded.
+  func isConstant(_ value: ValueID) -> Bool {
+    guard let constant = definition(of: value)?.op as? Constant, constant.type.element == .f32 else { return false }
+    switch constant.source {
+    case .inline: return true
+    case .named(let name): return graph.weights[name] != nil
+    }
+  }
+
   /// The contents of a float32 constant in double; nil when the value is not one.
   func constant(_ value: ValueID) -> [Double]? { definition(of: value).flatMap { graph.contents(of: $0) } }
 

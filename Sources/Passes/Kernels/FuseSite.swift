@@ -2,7 +2,8 @@ import IR
 
 /// A fuse where it stands: its body, and what the graph around it says of the values that it reads.
 ///
-/// Values of the body and values outside are numbered apart; `outside` leads from the one to the other.
+/// Values of the body and values outside are numbered apart; `outside` leads from the one to the other. A site shows the
+/// graph as it was when the site was made: a pass that changes the graph makes a new one.
 struct FuseSite: Sendable {
   let fuse: Fuse
   /// The values outside that the body's inputs stand for, in order.
@@ -32,12 +33,12 @@ struct FuseSite: Sendable {
   }
 
   /// The fuse that a node is; nil for another op.
-  /// - Parameter definitions: the position of the node that makes each value of `graph`, where that is known already.
-  init?(_ node: Node, in graph: Graph, definitions: [ValueID: Int]? = nil) {
+  /// - Parameter definitions: the position of the node that makes each value of `graph`.
+  init?(_ node: Node, in graph: Graph, definitions: [ValueID: Int]) {
     guard let fuse = node.op as? Fuse else { return nil }
     self.init(
       fuse, operands: node.operands, results: node.results, layer: node.layer, location: node.location, in: graph,
-      definitions: definitions ?? graph.definitions)
+      definitions: definitions)
   }
 
   var body: Graph { fuse.body }
@@ -77,6 +78,22 @@ struct FuseSite: Sendable {
     (definition(value)?.op as? Constant).map { $0.type.element == .f32 } ?? false
   }
 
+  /// Whether a value of the body is a float32 constant once constants are folded: nothing that it is computed from is an
+  /// input of the graph.
+  func becomesConstant(_ value: ValueID) -> Bool {
+    guard tensor(value)?.element == .f32, let node = definition(value) else { return false }
+    if node.op is Constant { return true }
+    // A body's own values are computed in the kernel, which folds none.
+    guard let outer = outer[value] else { return false }
+    var seen: Set<ValueID> = []
+    var pending = [outer]
+    while let next = pending.popLast() {
+      guard let position = definitions[next] else { return false }
+      pending += graph.nodes[position].operands.filter { seen.insert($0).inserted }
+    }
+    return true
+  }
+
   /// Contents of such a constant in double; nil where it is none, or its contents are not loaded.
   func contents(_ value: ValueID) -> [Double]? { definition(value).flatMap { graph.contents(of: $0) } }
 
@@ -93,10 +110,28 @@ struct FuseSite: Sendable {
     Diagnostic("the kernel \(fuse.kernel) \(message)", at: location, notes: notes)
   }
 
-  /// The one node of the body besides constants.
+  /// Checks what holds in every kernel's body: results are computed in the body, each one once, and whatever the body
+  /// reads or computes serves one of them.
+  func checkBody() throws {
+    let made = Set(body.nodes.flatMap(\.results))
+    for (place, output) in body.outputs.enumerated() {
+      let name = body.values[output.index].name
+      guard made.contains(output) else { throw diagnostic("gives %\(name), which its body only reads") }
+      guard !body.outputs[..<place].contains(output) else { throw diagnostic("gives %\(name) twice") }
+    }
+    let read = Set(body.nodes.flatMap(\.operands) + body.outputs)
+    for node in body.nodes where !node.results.contains(where: read.contains) {
+      throw diagnostic("computes %\(body.values[node.results[0].index].name), which nothing reads")
+    }
+    for input in body.inputs where !read.contains(input) {
+      throw diagnostic("has the operand %\(body.values[input.index].name), which nothing reads")
+    }
+  }
+
+  /// The one node of the body besides constants, whose results are the body's.
   func onlyNode<O: Op>(_ type: O.Type) throws -> (op: O, node: Node) {
     let nodes = body.nodes.filter { !($0.op is Constant) }
-    guard nodes.count == 1, let op = nodes[0].op as? O else {
+    guard nodes.count == 1, let op = nodes[0].op as? O, body.outputs == nodes[0].results else {
       throw diagnostic("runs one \(type.mnemonic), and the body holds \(held)")
     }
     return (op, nodes[0])

@@ -54,9 +54,9 @@ extension Kernel {
   func absorbing(_ node: Node, in rewriter: GraphRewriter) -> [Node]? { nil }
 }
 
-/// When kernels take their nodes: one pass a phase, in this order.
+/// The pass in which kernels take their nodes. The passes run in this order.
 enum KernelPhase {
-  /// Ahead of products, which then see one operand: `form-kernels`.
+  /// `form-kernels`. It runs before products are formed, so that an image which a kernel computes is one operand to them.
   case operations
   /// Convolutions and what runs in their registers: `form-products`.
   case products
@@ -78,7 +78,7 @@ enum OperandLayout {
 struct KernelMatch {
   /// In order; the result of the last one is the fuse's first.
   var nodes: [Node]
-  /// Nodes that come later in the graph and whose results the fuse gives as well, behind the first; they are in `nodes`.
+  /// Nodes that come later in the graph and whose results the fuse gives after its first one; they are in `nodes`.
   var exposed: [Node] = []
   /// The lowerings that apply, to choose from; empty where there is one only.
   var candidates: [LoweringCandidate] = []

@@ -9,7 +9,6 @@ protocol KernelSchedule: Sendable {
 
 /// Nothing was decided.
 struct NoSchedule: KernelSchedule {
-  init() {}
   init(_ reader: inout AttributeReader) throws {}
   var attributes: [Attribute] { [] }
 }

@@ -33,7 +33,9 @@ public enum Kernels {
   /// - Throws: A `Diagnostic` where no kernel has its name, or its kernel does not run what it holds.
   static func read(_ site: FuseSite) throws -> any Kernel {
     do {
-      return try named(site.fuse.kernel).init(site)
+      let kernel = try named(site.fuse.kernel)
+      try site.checkBody()
+      return try kernel.init(site)
     } catch var diagnostic as Diagnostic {
       diagnostic.location = diagnostic.location ?? site.location
       throw diagnostic
@@ -52,18 +54,22 @@ public enum Kernels {
 }
 
 extension Kernel {
-  /// Holds the layouts of operands against `operandLayouts`, where some operand has one.
-  /// - Throws: A `Diagnostic` that names the operand.
-  func checkLayouts() throws {
+  /// Holds the layouts of operands against `operandLayouts`, and those of results against what the kernel writes.
+  /// - Parameter image: the layout of the target's images.
+  /// - Throws: A `Diagnostic` that names the operand or the result.
+  func checkLayouts(image: Layout) throws {
     let body = site.fuse.body
-    let types = body.inputs.map { body.type(of: $0).tensor }
-    guard let padded = types.lazy.compactMap({ $0?.layout }).first(where: { $0 != .rowMajor }) else { return }
-    for (place, (type, layout)) in zip(types, operandLayouts).enumerated() {
-      guard let type, type.rank == 4, layout == .image, type.layout != padded else { continue }
-      throw Diagnostic(
-        "the kernel \(Self.name) reads operand \(place), %\(body.values[body.inputs[place].index].name), as an image "
-          + "\(padded), and it is \(type)", at: site.location)
+    func check(_ value: ValueID, _ does: String, mayBeRowMajor: Bool) throws {
+      guard let type = body.type(of: value).tensor, type.rank == 4, type.layout != image,
+        !(mayBeRowMajor && type.layout == .rowMajor)
+      else { return }
+      throw site.diagnostic("\(does) %\(body.values[value.index].name) as an image, \(image), and it is \(type)")
     }
+    for (input, layout) in zip(body.inputs, operandLayouts) where layout != .asIs {
+      try check(input, "reads", mayBeRowMajor: layout == .imageOrRowMajor)
+    }
+    // More results than one are no images: links of a graph.
+    if let output = body.outputs.first { try check(output, "writes", mayBeRowMajor: canWriteRowMajor) }
   }
 }
 
@@ -76,13 +82,28 @@ public struct KernelWords: Sendable {
   public var choice: LoweringChoice?
 }
 
-extension Kernels {
+/// Asks kernels about the nodes of one graph.
+public struct KernelReader {
+  private let graph: Graph
+  private let definitions: [ValueID: Int]
+
+  public init(_ graph: Graph) {
+    self.graph = graph
+    definitions = graph.definitions
+  }
+
   /// The words for a node whose op is a fuse; nil for another.
   /// - Throws: A `Diagnostic` where its kernel does not run what it holds.
-  public static func words(for node: Node, in graph: Graph) throws -> KernelWords? {
-    guard let site = FuseSite(node, in: graph) else { return nil }
-    let kernel = try read(site)
+  public func words(for node: Node) throws -> KernelWords? {
+    guard let site = FuseSite(node, in: graph, definitions: definitions) else { return nil }
+    let kernel = try Kernels.read(site)
     return KernelWords(
       name: type(of: kernel).name.description, summary: type(of: kernel).summary, choice: kernel.choice)
+  }
+
+  /// What a node computes: of a fuse what its kernel says.
+  public func operations(of node: Node) -> OperationCount {
+    guard let site = FuseSite(node, in: graph, definitions: definitions) else { return graph.operationsOfOp(node) }
+    return (try? Kernels.read(site))?.operations ?? site.body.operationsOfNodes
   }
 }

@@ -107,14 +107,14 @@ struct LoweringChooser {
         if offered.contains(where: { $0.candidates.contains(lowering) }) { continue }
         let names = Set(offered.flatMap(\.candidates)).sorted()
         throw Diagnostic(
-          "no graph construction of this model can be lowered as '\(lowering)'",
+          "no node of this model can be lowered as '\(lowering)'",
           notes: names.isEmpty ? [] : ["what applies somewhere: \(names.joined(separator: ", "))"])
       }
       if offered.contains(where: { $0.layer == node || $0.value == node }) { continue }
       let known = offered.map { $0.layer.isEmpty ? $0.value : $0.layer }
       let close = nearest(to: node, among: known)
       throw Diagnostic(
-        "no graph construction is called '\(node)'"
+        "no node with a choice of lowerings is called '\(node)'"
           + (close.isEmpty ? "" : "; did you mean \(close.joined(separator: ", "))?"),
         notes: known.isEmpty
           ? ["this model has none whose lowering is chosen"] : ["there are: \(known.joined(separator: ", "))"])

@@ -15,14 +15,9 @@ public struct OperationCount: Hashable, Sendable {
 
 extension Graph {
   /// Of all nodes.
-  public var operations: OperationCount { nodes.reduce(OperationCount()) { $0 + operations(of: $1) } }
-
-  /// Of one node; of a fuse what its kernel says.
-  public func operations(of node: Node) -> OperationCount {
-    if let site = FuseSite(node, in: self) {
-      return (try? Kernels.read(site))?.operations ?? site.body.operationsOfNodes
-    }
-    return OperationCount(products: productOperations(of: node), elementwise: elementwiseOperations(of: node))
+  public var operations: OperationCount {
+    let kernels = KernelReader(self)
+    return nodes.reduce(OperationCount()) { $0 + kernels.operations(of: $1) }
   }
 
   /// The sum over the nodes, those nested deeper included, as their ops are counted.
@@ -31,8 +26,13 @@ extension Graph {
       let own = node.op.region?.operationsOfNodes
       return sum
         + (own
-          ?? OperationCount(products: productOperations(of: node), elementwise: elementwiseOperations(of: node)))
+          ?? operationsOfOp(node))
     }
+  }
+
+  /// Of a node that is no fuse.
+  func operationsOfOp(_ node: Node) -> OperationCount {
+    OperationCount(products: productOperations(of: node), elementwise: elementwiseOperations(of: node))
   }
 
   private func productOperations(of node: Node) -> Int {

@@ -165,7 +165,7 @@ public struct GraphLowering {
     do {
       if let site = FuseSite(node, in: graph, definitions: definitions) {
         let kernel = try Kernels.read(site)
-        try kernel.checkLayouts()
+        try kernel.checkLayouts(image: .channelsLast(padding: lanes))
         try kernel.lower(node, into: &self)
       } else {
         try lowerGeneral(node)

@@ -39,8 +39,9 @@ struct Explanation {
   /// - Throws: A `Diagnostic` where a fuse is not what its kernel runs.
   init(_ graph: Graph) throws {
     self.graph = graph
+    let kernels = KernelReader(graph)
     fuses = try graph.nodes.compactMap { node in
-      guard let fuse = node.op as? Fuse, let words = try Kernels.words(for: node, in: graph) else { return nil }
+      guard let fuse = node.op as? Fuse, let words = try kernels.words(for: node) else { return nil }
       return (node, fuse, words)
     }
   }

@@ -35,11 +35,12 @@ struct Profile {
         rows.append(Row(name: name, kernel: "", milliseconds: milliseconds, least: least))
       }
     }
+    let kernels = KernelReader(graph)
     for node in graph.nodes {
       guard !(node.op is Constant), let place = places[graph.layerName(of: node)] else { continue }
       let kernel = (node.op as? Fuse)?.kernel.description ?? node.op.mnemonic
       rows[place].kernel += (rows[place].kernel.isEmpty ? "" : " ") + kernel
-      let operations = graph.operations(of: node)
+      let operations = kernels.operations(of: node)
       rows[place].products += operations.products
       rows[place].elementwise += operations.elementwise
       rows[place].bytes += graph.bytes(of: node)

@@ -152,7 +152,8 @@ extension BinaryOp {
     walk.run(a, b) { apply($0, $1) }
   }
 
-  /// The result keeps the layout of the first operand that has its shape.
+  /// The result keeps the layout of the operands that have its shape: that of an image in memory where one of them is, as a
+  /// constant beside it is row-major.
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["a", "b"])
     let a = try checkedOperand(checker, 0)
@@ -162,7 +163,8 @@ extension BinaryOp {
       throw checker.failure(1, mustBe: "of a shape that broadcasts with [\(checker.list(a.shape))]")
     }
     try checker.checkShape(shape)
-    let layout = [a, b].first { $0.shape == shape }?.layout ?? .rowMajor
+    let layouts = [a, b].filter { $0.shape == shape }.map(\.layout)
+    let layout = layouts.first { $0 != .rowMajor } ?? .rowMajor
     return [.tensor(TensorType(a.element, shape, layout: layout))]
   }
 

@@ -7,6 +7,8 @@ import IR
 ///     %b = softmax(%a)                   =>    %a.rows = convert_layout(%a)
 ///                                              %b = softmax(%a.rows)
 ///
+/// Layouts of another target, which the graph was laid out for before, are dropped first.
+///
 /// Which operand is an image is the kernel's to say. The first convolution reads the caller's row-major image itself, and a
 /// product of single pixels writes unpadded row-major logits itself: neither costs a copy.
 public struct AssignLayout: Pass {
@@ -20,7 +22,8 @@ public struct AssignLayout: Pass {
   private var padded: Layout { .channelsLast(padding: lanes) }
 
   public func run(_ graph: Graph) throws -> Graph {
-    let assigned = try GraphRewriter.rewrite(graph) { rewriter, node in
+    let isForeign = graph.hasLayouts { $0 != .rowMajor && $0 != padded }
+    let assigned = try GraphRewriter.rewrite(isForeign ? graph.withoutLayouts() : graph) { rewriter, node in
       if let fuse = node.op as? Fuse { return try kernel(&rewriter, fuse, node) }
       if node.op is ConvertLayout || node.op is Constant { return nil }
       let operands = try node.operands.map { try converted(&rewriter, $0, to: .rowMajor, like: node) }

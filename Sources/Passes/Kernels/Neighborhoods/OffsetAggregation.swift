@@ -8,26 +8,33 @@ struct OffsetAggregation {
   let type: NeighborhoodType
   /// Whether the body also gives the links of the graph.
   let showsLinks: Bool
-  /// The features that are aggregated, outside: not always the image that the graph is of.
+  /// The features that are aggregated, outside.
   let features: ValueID
+  /// Whether the graph is of these features, rather than of another image.
+  let isOfItsFeatures: Bool
   /// Their shape.
   let shape: [Int]
 
   /// Reads the body of a fuse.
   init(_ site: FuseSite) throws {
     let nodes = site.body.nodes
+    let problem = site.diagnostic("runs a max-relative aggregation over a graph that its body builds")
     guard let node = nodes.first(where: { $0.op is Aggregate }), let joint = node.op as? Aggregate,
-      joint.kind == .maxRelative,
-      let builder = nodes.first(where: { $0.op is BuildNeighborhood }), let build = builder.op as? BuildNeighborhood,
+      joint.kind == .maxRelative, let builder = site.producer(node.operands[1]),
+      let build = builder.op as? BuildNeighborhood,
       let type = site.body.type(of: builder.results[0]).neighborhood,
-      nodes.allSatisfy({ $0.op is Aggregate || $0.op is BuildNeighborhood || $0.op is Links }),
       let image = site.tensor(node.operands[0]), image.rank == 4, image.element == .f32
-    else { throw site.diagnostic("runs a max-relative aggregation over a graph that its body builds") }
+    else { throw problem }
+    let links = nodes.first { $0.op is Links && $0.operands == builder.results }
+    guard nodes.count == (links == nil ? 2 : 3), site.body.outputs == node.results + (links?.results ?? []) else {
+      throw problem
+    }
     aggregate = joint
     self.build = build
     self.type = type
-    showsLinks = nodes.contains { $0.op is Links }
+    showsLinks = links != nil
     features = try site.outerOperand(0, of: node)
+    isOfItsFeatures = builder.operands == [node.operands[0]]
     shape = image.shape
   }
 

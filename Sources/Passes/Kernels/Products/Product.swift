@@ -61,7 +61,7 @@ struct Product {
     outputShape = result.shape
     weightShape = weights.shape
     outputLayout = body.outputs.first.flatMap(site.tensor)?.layout ?? .rowMajor
-    for constant in node.operands.dropFirst() where !site.isConstant(constant) {
+    for constant in node.operands.dropFirst() where !site.becomesConstant(constant) {
       throw site.diagnostic("has weights that are not known at compile time")
     }
     let leading = try readInput(of: node, rules)
@@ -113,7 +113,7 @@ struct Product {
     var chain = node.results[0]
     guard let position = site.body.nodes.firstIndex(where: { $0.results == node.results }) else { return }
     for next in site.body.nodes[(position + 1)...] where !(next.op is Constant) {
-      if next.op is ConvertLayout {
+      if next.op is ConvertLayout, next.operands == [chain] {
         chain = next.results[0]
         continue
       }
@@ -152,7 +152,7 @@ struct Product {
   }
 
   private func isChannelConstant(_ value: ValueID, channels: Int) -> Bool {
-    guard site.isConstant(value), let shape = site.tensor(value)?.shape else { return false }
+    guard site.becomesConstant(value), let shape = site.tensor(value)?.shape else { return false }
     return isChannelShape(shape, channels: channels)
   }
 
@@ -200,7 +200,9 @@ struct Product {
     var body = FuseBody(extending: site.fuse, operands: site.operands, results: site.results)
     guard (try? body.add(node, in: rewriter.graph)) != nil else { return false }
     let extended = site.with(body.fuse(kernel: site.fuse.kernel), operands: body.operands)
-    return (try? Product(extended, rules)) != nil
+    guard let product = try? Product(extended, rules) else { return false }
+    // What is to be folded is folded by now, or stays computed.
+    return product.channelConstants.allSatisfy(extended.isConstant)
   }
 }
 

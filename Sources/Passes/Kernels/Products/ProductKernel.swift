@@ -37,7 +37,8 @@ protocol ProductKernel: Kernel {
   /// The nodes in front of a convolution that a new fuse takes in, in order.
   static func leading(_ node: Node, in rewriter: GraphRewriter) -> [Node]
 
-  /// Whether rows of another product can be its input.
+  /// Whether it can be a stage of a chain of rows: the first, which reads whole images, or a later one, which reads the rows
+  /// of the one before.
   var canBeChained: Bool { get }
 
   /// The product as a stage of a chain of rows; constants are named after `name`.
@@ -62,9 +63,9 @@ extension ProductKernel {
   static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? {
     guard let convolution = node.op as? Conv2D,
       let input = rewriter.graph.type(of: node.operands[0]).tensor, input.element == .f32,
-      node.operands.dropFirst().allSatisfy({ rewriter.constant($0) != nil }),
       let weight = rewriter.graph.type(of: node.operands[1]).tensor,
-      ProductForm(convolution, input: input.shape, weight: weight.shape) == form
+      ProductForm(convolution, input: input.shape, weight: weight.shape) == form,
+      node.operands.dropFirst().allSatisfy({ rewriter.isConstant($0) })
     else { return nil }
     return KernelMatch(nodes: leading(node, in: rewriter) + [node])
   }

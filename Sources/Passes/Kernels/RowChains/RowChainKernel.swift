@@ -56,7 +56,8 @@ struct RowChainKernel: Kernel {
     }
     let known = Set(site.operands)
     guard !stages.isEmpty, stages.allSatisfy({ $0.canBeChained && known.isSuperset(of: $0.product.residuals) }),
-      zip(site.body.nodes, site.body.nodes.dropFirst()).allSatisfy({ $1.operands.first == $0.results.first })
+      zip(site.body.nodes, site.body.nodes.dropFirst()).allSatisfy({ $1.operands.first == $0.results.first }),
+      site.body.outputs == site.body.nodes.last?.results
     else { throw site.diagnostic("holds products that each read the one before, row by row") }
   }
 

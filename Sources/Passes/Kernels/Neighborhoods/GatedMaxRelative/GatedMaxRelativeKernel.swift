@@ -17,10 +17,10 @@ struct GatedMaxRelativeKernel: Kernel {
   init(_ site: FuseSite) throws {
     self.site = site
     aggregation = try OffsetAggregation(site)
-    guard case .gatedOffsets(let offsets) = aggregation.type.form,
+    guard case .gatedOffsets(let offsets) = aggregation.type.form, aggregation.isOfItsFeatures,
       case .nearInL1(let sample)? = aggregation.build.construction.gate(
         height: aggregation.shape[2], width: aggregation.shape[3])
-    else { throw site.diagnostic("runs over offsets admitted by a test that it knows") }
+    else { throw site.diagnostic("runs over offsets admitted by distances in the image that it aggregates") }
     (self.offsets, self.sample) = (offsets, sample)
     let schedule: LoweringSchedule<GatedMaxRelativeFunctions.Lowering> = try site.schedule()
     (lowering, choice) = (schedule.lowering, schedule.choice)

@@ -43,8 +43,11 @@ struct IncidenceMeanKernel: Kernel {
   }
 
   private static func added(to mean: Node, in site: FuseSite) throws -> (image: ValueID, factor: ValueID?)? {
-    let others = site.body.nodes.filter { !($0.op is IncidenceMean || $0.op is Constant) }
-    if others.isEmpty { return nil }
+    let others = site.body.nodes.filter { $0.results != mean.results && !($0.op is Constant) }
+    if others.isEmpty {
+      guard site.body.outputs == mean.results else { throw site.diagnostic("gives the mean that it computes") }
+      return nil
+    }
     let problem = site.diagnostic("adds an image of the mean's shape, or one times a number")
     guard let add = others.last, add.op is Add, others.count <= 2, site.body.outputs == add.results,
       let other = add.operands.first(where: { $0 != mean.results[0] }), add.operands.contains(mean.results[0]),

@@ -15,7 +15,7 @@ struct MaxRelativeKernel: Kernel {
   init(_ site: FuseSite) throws {
     self.site = site
     aggregation = try OffsetAggregation(site)
-    guard case .offsets(let offsets) = aggregation.type.form, site.body.outputs.count == 1 else {
+    guard case .offsets(let offsets) = aggregation.type.form, !aggregation.showsLinks else {
       throw site.diagnostic("runs over fixed offsets")
     }
     self.offsets = offsets
@@ -30,8 +30,8 @@ struct MaxRelativeKernel: Kernel {
   }
 
   static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? {
-    OffsetAggregation.match(node, in: rewriter) { type, aggregate, _, showsLinks in
-      guard case .offsets(let offsets) = type.form, !showsLinks else { return nil }
+    OffsetAggregation.match(node, in: rewriter) { type, aggregate, _, _ in
+      guard case .offsets(let offsets) = type.form else { return nil }
       return OffsetsCost(
         offsets: offsets, height: type.height, width: type.width, startsAtZero: aggregate.start == 0
       ).candidates

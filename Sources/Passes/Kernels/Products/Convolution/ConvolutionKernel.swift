@@ -21,7 +21,7 @@ struct ConvolutionKernel: ProductKernel {
     var current = node.operands[0]
     while let step = rewriter.definition(of: current), rewriter.useCount(current) == 1,
       step.op is Subtract || step.op is Multiply || step.op is Divide || step.op is Add,
-      rewriter.constant(step.operands[1]) != nil,
+      rewriter.isConstant(step.operands[1]),
       isChannelShape(
         rewriter.graph.tensorType(of: step.operands[1]).shape,
         channels: rewriter.graph.tensorType(of: current).shape[1]),
