@@ -151,3 +151,8 @@ struct FuseSite: Sendable {
     return value
   }
 }
+
+extension GraphRewriter {
+  /// The fuse that a rebuilt node is; nil for another op.
+  func site(_ node: Node) -> FuseSite? { FuseSite(node, in: graph, definitions: definitions) }
+}

@@ -9,7 +9,7 @@ struct GraphRewriter {
   /// The graph as it was.
   let source: Graph
   private var substitutions: [ValueID: ValueID] = [:]
-  private var definitions: [ValueID: Int] = [:]
+  private(set) var definitions: [ValueID: Int] = [:]
   private var useCounts: [ValueID: Int] = [:]
 
   private init(_ source: Graph) {
@@ -55,9 +55,6 @@ struct GraphRewriter {
 
   /// The rebuilt node that makes a value; nil for inputs.
   func definition(of value: ValueID) -> Node? { definitions[value].map { graph.nodes[$0] } }
-
-  /// The fuse that a rebuilt node is; nil for another op.
-  func site(_ node: Node) -> FuseSite? { FuseSite(node, in: graph, definitions: definitions) }
 
   /// How often the source graph uses the value, outputs counted.
   func useCount(_ value: ValueID) -> Int { useCounts[value, default: 0] }
