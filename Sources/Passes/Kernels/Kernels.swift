@@ -11,7 +11,6 @@ public enum Kernels {
     GatedMaxRelativeKernel.self,
     IncidenceMeanKernel.self,
     GlobalPoolKernel.self,
-    AveragePoolKernel.self,
     PointwiseKernel.self,
     DepthwiseKernel.self,
     ConvolutionKernel.self,
