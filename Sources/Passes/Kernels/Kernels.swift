@@ -11,6 +11,7 @@ public enum Kernels {
     GatedMaxRelativeKernel.self,
     IncidenceMeanKernel.self,
     GlobalPoolKernel.self,
+    AveragePoolKernel.self,
     PointwiseKernel.self,
     DepthwiseKernel.self,
     ConvolutionKernel.self,
