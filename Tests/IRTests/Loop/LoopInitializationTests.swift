@@ -127,7 +127,8 @@ import Testing
       what: "all but one", entry: "\(rest) for i in 0 ..< 23 { store t[i] = const f32 1 } store y[0] = load f32 t[23]",
       message: "t may be read"),
     Case(
-      what: "every other", entry: "\(rest) for i in 0 ..< 12 { store t[i * 2] = const f32 1 } store y[0] = load f32x2 t[0]",
+      what: "every other",
+      entry: "\(rest) for i in 0 ..< 12 { store t[i * 2] = const f32 1 } store y[0] = load f32x2 t[0]",
       message: "t may be read"),
     Case(what: "too late", entry: "\(rest) store y[0] = load f32 t[0] \(all)", message: "t may be read"),
     Case(
