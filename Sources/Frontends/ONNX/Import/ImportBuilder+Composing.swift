@@ -75,6 +75,17 @@ extension ImportBuilder {
   }
 }
 
+extension ImportBuilder {
+  /// An element-wise op over tensors that may have no element; what has none has no result but its shape.
+  mutating func applyToAny(
+    _ op: any Op, _ operands: [ImportedValue], result: ElementType
+  ) throws -> ImportedValue {
+    let types = try operands.map { try type(of: $0) }
+    guard types.contains(where: { $0.count == 0 }) else { return try apply(op, operands) }
+    return known(try KnownArithmetic.nothing(types.map(\.shape), result))
+  }
+}
+
 extension ImportedOperator {
   /// An operator that becomes several nodes; what is between them goes by the operator's name.
   static func composed(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {

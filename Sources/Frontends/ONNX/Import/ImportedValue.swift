@@ -122,6 +122,18 @@ struct ImportBuilder {
     return try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer).map { .computed($0) }
   }
 
+  /// Makes a value an output by the model's own name. What has that name on the way to it gets another.
+  mutating func addOutput(_ id: ValueID, as name: String) {
+    graph.outputs.append(id)
+    if graph.values[id.index].name == name { return }
+    if let other = graph.values.indices.first(where: { graph.values[$0].name == name }),
+      !(graph.inputs + graph.outputs).contains(ValueID(other))
+    {
+      graph.rename(ValueID(other), to: "\(name).1")
+    }
+    graph.rename(id, to: name)
+  }
+
   /// What an operator that broadcasts may read for a value: what it repeats, if the result has its shape all the same.
   func beforeRepetition(_ operands: [ImportedValue]) throws -> [ImportedValue] {
     guard !repeated.isEmpty else { return operands }

@@ -244,18 +244,18 @@ private struct ImportWalk {
     for output in model.graph.output {
       switch scope.values[output.name] {
       case .computed(let id)? where !builder.graph.inputs.contains(id) && !builder.graph.outputs.contains(id):
-        if builder.graph.values[id.index].name != output.name { builder.graph.rename(id, to: output.name) }
-        builder.graph.outputs.append(id)
+        builder.addOutput(id, as: output.name)
       case .computed(let id)?:
         // An input, or what is an output already, under a further name.
         let type = builder.graph.tensorType(of: id)
         let copy = try builder.graph.add(Reshape(shape: type.shape), [id], name: output.name)[0]
-        builder.graph.outputs.append(copy)
+        builder.addOutput(copy, as: output.name)
       case .known(let tensor)?:
         // Nothing that depends on an input: contents, which are copied.
         let value = try builder.graphValue(.known(tensor))
         let shape = tensor.data.shape
-        builder.graph.outputs.append(try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0])
+        let copy = try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0]
+        builder.addOutput(copy, as: output.name)
       case .refused?: break
       case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
       }

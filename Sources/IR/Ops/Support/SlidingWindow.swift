@@ -46,6 +46,13 @@ struct SlidingWindow {
     }
   }
 
+  /// Where along an axis the first tap lies that is inside the operand, of a window that sees some of it.
+  func firstInside(_ output: LoopIndex, axis: Int, extent: Int) -> LoopIndex {
+    let first = output * strides[axis] - .constant(padding[axis])
+    let inside = padding[axis] > 0 ? LoopIndex.maximum(first, first % dilation[axis]) : first
+    return .minimum(inside, .constant(extent - 1))
+  }
+
   /// Calls `body` inside loops over the window's taps at output (oy, ox) with (ky, kx) and the operand's (y, x), and
   /// only for taps inside the operand: tested where a window can reach the border.
   func buildTaps(

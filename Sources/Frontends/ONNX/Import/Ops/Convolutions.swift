@@ -120,10 +120,13 @@ func transposedWindow(
   for axis in spatial.indices {
     guard (1...1 << 31).contains(sizes[axis]) else { throw Diagnostic("its 'output_shape' is \(sizes)") }
     let whole = window.strides[axis] * (spatial[axis] - 1) + outputPadding[axis] + window.span(axis)
-    let total = max(0, whole - sizes[axis])
-    window.before[axis] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2
-    // What a result has beyond the whole is zeros at its end.
-    window.after[axis] = whole - sizes[axis] - window.before[axis]
+    // Where the result has more than the whole, zeros come on either side that padding would be taken from; behind it all
+    // where its size is given.
+    let padding = whole - sizes[axis]
+    let total = automatic.hasPrefix("SAME") ? padding : max(0, padding)
+    let half = total >> 1
+    window.before[axis] = automatic == "SAME_UPPER" ? half : total - half
+    window.after[axis] = padding - window.before[axis]
   }
   return window
 }

@@ -112,7 +112,10 @@ let samplingOperators: [ImportedOperator] = [
     let regions = try builder.type(of: call.input(1))
     let mode = try call.attributes.string("mode") ?? "avg"
     if mode != "avg" { throw Diagnostic("the mode '\(mode)' is not supported") }
-    let coordinates = try call.attributes.string("coordinate_transformation_mode") ?? "half_pixel"
+    // Operator set 10 knows no shift by half a pixel.
+    let coordinates =
+      try call.attributes.string("coordinate_transformation_mode")
+      ?? (call.version >= 16 ? "half_pixel" : "output_half_pixel")
     guard ["half_pixel", "output_half_pixel"].contains(coordinates) else {
       throw Diagnostic("there are no coordinates '\(coordinates)'")
     }

@@ -194,16 +194,16 @@ let shapeOperators: [ImportedOperator] = [
     }
     let value = mode == .constant ? try call.scalar(2, "the value") ?? call.attributes.float("value") ?? 0 : 0
     if type.count == 0 { throw Diagnostic("it pads \(type), which is empty") }
-    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
-    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
-      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
-    }
-    // Negative widths cut.
+    // Negative widths cut, and what is left is what borders are made of.
     for axis in 0..<rank where before[axis] < 0 || after[axis] < 0 {
       let extent = try builder.type(of: x).shape[axis]
       let (start, end) = (max(0, -before[axis]), extent - max(0, -after[axis]))
       guard start < end else { throw Diagnostic("its widths \(widths) leave nothing of \(type)") }
       x = try slicedAlong(&builder, x, axis: axis, from: start, to: end, step: 1)
+    }
+    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
+    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
+      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
     }
     return [x]
   },

@@ -291,20 +291,16 @@ let windowOperators: [ImportedOperator] = [
     let sizes = kernel.indices.map { axis in
       (x.shape[axis + 2] - 1) * window.strides[axis] - window.before[axis] - window.after[axis] + kernel[axis]
     }
-    let shape = Array(x.shape[..<2]) + sizes
-    guard sizes.allSatisfy({ $0 > 0 }), let count = product(shape), count <= KnownArithmetic.mostElements else {
+    // A shape that is given says what the places are counted in: that of the tensor that was pooled.
+    let shape = try call.integers(2, "the output's shape") ?? Array(x.shape[..<2]) + sizes
+    guard shape.count == x.rank, let count = product(shape), count <= KnownArithmetic.mostElements else {
       throw Diagnostic("its result would be \(shape)")
     }
     let zeros = builder.numbers([Double](repeating: 0, count: count), shape: [count], x.element)
     let indices = try builder.shaped(call.input(1), [x.count])
     let flat = try builder.apply(
       ScatterElements(axis: 0), [zeros, indices, builder.shaped(call.input(0), [x.count])])
-    let result = try builder.shaped(flat, shape)
-    guard let wanted = try call.integers(2, "the output's shape") else { return [result] }
-    guard wanted.count == shape.count, wanted.allSatisfy({ (1...1 << 31).contains($0) }) else {
-      throw Diagnostic("its output's shape is \(wanted); it must be \(shape.count) positive numbers")
-    }
-    return [try builder.bordered(result, before: shape.map { _ in 0 }, after: zip(wanted, shape).map { $0 - $1 })]
+    return [try builder.shaped(flat, shape)]
   },
   .composed("Col2Im") { builder, call in
     guard let image = try call.integers(1, "the image's shape"), let block = try call.integers(2, "the block's shape"),
