@@ -39,9 +39,13 @@ struct SlidingWindow {
   /// Whether the window sees at some output nothing but padding.
   func missesOperand(height: Int, width: Int) -> Bool {
     zip([height, width], outputSize(height: height, width: width)).enumerated().contains { axis, extents in
-      (0..<extents.1).contains { output in
+      let (extent, outputs) = extents
+      if (outputs - 1) * strides[axis] - padding[axis] >= extent { return true }
+      // Those that begin inside see what they begin at; of the others the first tap inside counts.
+      return (0..<min(outputs, ceilDivide(padding[axis], strides[axis]))).contains { output in
         let first = output * strides[axis] - padding[axis]
-        return !(0..<kernel[axis]).contains { (0..<extents.0).contains(first + $0 * dilation[axis]) }
+        let tap = ceilDivide(-first, dilation[axis])
+        return tap >= kernel[axis] || first + tap * dilation[axis] >= extent
       }
     }
   }
