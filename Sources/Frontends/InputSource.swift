@@ -60,8 +60,11 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
             + "give it a .npy file, or the spec a 'normalization' and three channels")
       }
       try MemoryLimit.require(Extents.count(shape).map { 4 * $0 }, for: "the elements of an input")
-      let picture = preprocessing.tensor(
-        try RGBImage(path: path), height: shape[2], width: shape[3], normalizes: normalizes)
+      let image = try RGBImage(path: path)
+      let size = preprocessing.resizedSize(image, height: shape[2], width: shape[3])
+      try MemoryLimit.require(
+        Extents.count([3, size.width, max(size.height, image.height)]), for: "the pixels of \(path), once resized,")
+      let picture = preprocessing.tensor(image, height: shape[2], width: shape[3], normalizes: normalizes)
       return TensorData(element: .f32, shape: shape, bytes: (0..<shape[0]).flatMap { _ in picture.bytes })
     }
   }

@@ -56,6 +56,8 @@ struct Child {
     } catch is DiagnosticList {
     } catch {
       Self.say("defect \(number) \("\(error)".prefix(300).replacing("\n", with: " "))")
+      // The parent keeps the last file: that of a defect ends the batch.
+      exit(3)
     }
     return false
   }

@@ -29,7 +29,7 @@ struct Parent {
       }
     }
     for (reader, tally) in zip(readers, tallies) {
-      print(
+      Child.say(
         "\(reader.name): \(tally.next) files, \(tally.accepted) accepted, \(tally.ended.count) ended the process, "
           + "\(tally.defects.count) defects, \(tally.slow.count) took longer than \(Child.seconds) s")
     }
@@ -66,7 +66,7 @@ struct Parent {
         keep(reader, number, "defect: \(words.dropFirst(2).joined(separator: " "))")
       }
     }
-    if !isDone {
+    if !isDone && tally.defects.last != last {
       if process.terminationStatus == SIGALRM {
         tally.slow.append(last)
         keep(reader, last, "slow")
@@ -78,11 +78,11 @@ struct Parent {
     tally.next = isDone ? tally.next + count : last + 1
   }
 
-  /// Writes the file of a number to the output folder.
+  /// Copies the file that was read last to the output folder.
   private func keep(_ reader: Reader, _ number: Int, _ what: String) {
-    let child = Child(reader: reader, seeds: reader.seeds(in: options.root, besides: options.seeds), seed: options.seed)
     let path = "\(options.output)/\(reader.name)-\(options.seed)-\(number)\(reader.suffix)"
-    _ = FileManager.default.createFile(atPath: path, contents: Data(child.input(number)))
-    print("\(path): \(what)")
+    try? FileManager.default.removeItem(atPath: path)
+    try? FileManager.default.copyItem(atPath: "\(options.output)/\(reader.name)/input\(reader.suffix)", toPath: path)
+    Child.say("\(path): \(what)")
   }
 }

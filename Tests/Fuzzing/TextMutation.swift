@@ -4,7 +4,7 @@ enum TextMutation {
     if generator.oneIn(12) { return ByteMutation.mutate(bytes, &generator, others: others) }
     var tokens = tokens(bytes)
     let foreign = generator.oneIn(3) ? self.tokens(generator.pick(others)) : tokens
-    for _ in 0..<(1 + generator.below(4)) {
+    for _ in 0..<(generator.oneIn(2) ? 1 : 1 + generator.below(4)) {
       if tokens.isEmpty { break }
       if generator.oneIn(3) { lines(&tokens, &generator) } else { token(&tokens, &generator, foreign) }
     }

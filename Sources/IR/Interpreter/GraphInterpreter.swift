@@ -27,6 +27,7 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
         type.element.isFloat == found.element.isFloat
       else { throw Diagnostic("the input \(names[place]) is \(graph.type(of: input)), not \(found)") }
     }
+    try graph.requireTensorBoundary()
     try MemoryLimit.require(Self.peakBytes(graph), for: "the values of \(graph.name) as the interpreter keeps them")
     let results = try run(
       graph, values: inputs.map { .tensor($0) }, weights: graph.weights, forcing: forcing, observe: observe)

@@ -168,7 +168,7 @@ struct LoopParser {
   private mutating func array() throws -> (ElementType, Int) {
     let element = try choice(ElementType.self, "an element type")
     try expect("[")
-    let count = try integer(in: 0...Extents.mostElements, "the number of elements")
+    let count = try integer(in: 0...1 << 48, "the number of elements")
     try expect("]")
     return (element, count)
   }
