@@ -30,6 +30,7 @@ public struct GraphLowering {
   }
 
   static func lowered(_ graph: Graph, for target: CompilationTarget) throws -> GraphLowering {
+    try graph.requireTensorBoundary()
     var lowering = GraphLowering(graph, target)
     try lowering.declareBoundary()
     for node in graph.nodes { try lowering.lower(node) }

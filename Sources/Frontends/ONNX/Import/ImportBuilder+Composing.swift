@@ -64,6 +64,10 @@ extension ImportBuilder {
     _ x: ImportedValue, before: [Int], after: [Int], value: Double = 0
   ) throws -> ImportedValue {
     var x = x
+    let widths = before + after
+    guard widths.allSatisfy({ $0.magnitude <= Self.mostElements }) else {
+      throw Diagnostic("its borders would be \(widths); at most \(Self.mostElements) elements are possible")
+    }
     for (axis, extent) in try type(of: x).shape.enumerated() where before[axis] < 0 || after[axis] < 0 {
       let (start, end) = (max(0, -before[axis]), extent + min(0, after[axis]))
       guard start < end else { throw Diagnostic("nothing is left along axis \(axis) of \(try type(of: x))") }

@@ -24,6 +24,9 @@ func convolved(
       strides: window.strides, padding: window.padding, dilation: window.dilation, groups: groups)
     return try builder.apply(op, [x, weight] + (bias.map { [$0] } ?? []))
   default:
+    if window.kernel[0] > 1 << 12 {
+      throw Diagnostic("its window is \(window.kernel[0]) planes deep; at most \(1 << 12) are possible")
+    }
     // The planes that a window sees become channels, and its places along the first axis images.
     guard let count = window.count(0, extent: shape[2], roundsUp: false) else {
       throw Diagnostic(

@@ -93,7 +93,7 @@ private func alongAxis(
   let axis = try call.axis(call.attributes.integer("axis") ?? (call.version >= 13 ? -1 : 1), rank: type.rank)
   if call.version >= 13 || axis == type.rank - 1 { return [try body(&builder, x, axis)] }
   let rows = type.shape[..<axis].reduce(1, *)
-  let flat = try builder.apply(Reshape(shape: [rows, type.count / rows]), [x])
+  let flat = try builder.apply(Reshape(shape: [rows, type.count / max(1, rows)]), [x])
   return [try builder.apply(Reshape(shape: type.shape), [body(&builder, flat, 1)])]
 }
 

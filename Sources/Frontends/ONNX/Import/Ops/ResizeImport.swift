@@ -163,6 +163,9 @@ private func resized(
   _ builder: inout ImportBuilder, _ x: ImportedValue, axis: Int, _ resize: AxisResize
 ) throws -> (value: ImportedValue, isOutside: [Bool]) {
   let element = try builder.type(of: x).element
+  // An element may be made of all of its axis, and places are found by trying.
+  let reach = resize.antialiases ? min(4 / resize.scale, Double(resize.extent)) : 4
+  _ = try knownExtents([resize.size, Int(min(reach, 0x1p31)) + 4])
   let (first, weights, isOutside) = resize.table()
   let isChoice = weights.allSatisfy { $0 == [1] }
   // Beyond the border every place is the border's.
@@ -187,6 +190,10 @@ let resizeOperators: [ImportedOperator] = [
     let axes =
       try attributes.integers("axes").map { try $0.map { try call.axis($0, rank: type.rank) } } ?? Array(0..<type.rank)
     if Set(axes).count != axes.count { throw Diagnostic("its axes \(axes) name an axis twice") }
+    if type.count == 0 { throw Diagnostic("it resizes \(type), which is empty") }
+    if let axis = axes.first(where: { type.shape[$0] > mostExtent }) {
+      throw Diagnostic("axis \(axis) of \(type) is longer than the \(mostExtent) elements that are resized")
+    }
     let isOld = call.version < 11
     let scales = try call.numbers(isOld ? 1 : 2, "the scales") ?? []
     let sizes = isOld ? [] : try call.integers(3, "the sizes") ?? []

@@ -137,12 +137,12 @@ let shapeOperators: [ImportedOperator] = [
     let extent = type.shape[axis]
     var sizes = try call.integers(1, "the sizes") ?? call.attributes.integers("split")
     if extent < 1 { throw Diagnostic("there is nothing to split along axis \(axis) of \(type)") }
-    if sizes == nil, count > 0, count <= extent {
+    if sizes == nil, count > 0, count <= min(extent, 1 << 16) {
       let size = (extent + count - 1) / count
       sizes = (0..<count).map { max(0, min(size, extent - $0 * size)) }
     }
     guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (0...extent).contains($0) }),
-      sizes.reduce(0, +) == extent
+      Extents.sum(sizes.map { $0 }) == extent
     else { throw Diagnostic("it does not split \(extent) into \(call.hasOutput.count) parts that add up to it") }
     var start = 0
     return try sizes.map { size in
@@ -183,8 +183,11 @@ let shapeOperators: [ImportedOperator] = [
       throw Diagnostic("it has no widths")
     }
     let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
-    guard widths.count == 2 * axes.count, widths.allSatisfy({ abs($0) <= ImportBuilder.mostElements }) else {
+    guard widths.count == 2 * axes.count else {
       throw Diagnostic("its widths are \(widths) for \(axes.count) axes; there must be two an axis")
+    }
+    if let width = widths.first(where: { $0.magnitude > ImportBuilder.mostElements }) {
+      throw Diagnostic("it pads by \(width) elements; at most \(ImportBuilder.mostElements) are possible")
     }
     var before = [Int](repeating: 0, count: rank)
     var after = before
