@@ -71,6 +71,7 @@ let package = Package(
       exclude: readmes("Sources/vigc"), swiftSettings: strict + clangHeaders),
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
     .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
+    .testTarget(name: "AdversaryTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
     .testTarget(
       name: "FileTests", dependencies: ["IR", "Passes", "Codegen", "Frontends"], exclude: ["Cases"],
       swiftSettings: strict + clangHeaders),
