@@ -60,6 +60,8 @@ final class ShadowBuffer {
     shadows.deallocate()
   }
 
+  /// Whether rounds of a parallel loop can meet in it: scratch is each one's own.
+  var isShared: Bool { isWrittenByProgram && declaration.storage != .scratch }
   var isWrittenByProgram: Bool { declaration.storage != .input && declaration.storage != .weights }
 
   /// Forgets everything and takes `bytes` as contents.
@@ -133,7 +135,7 @@ final class ShadowMachine {
       guard shadow.pointee.written == buffer.epoch else {
         throw LoopFault(kind: .uninitialised, details: "\(window.name)[\(index)] is read")
       }
-      if run != 0 {
+      if run != 0, buffer.isShared {
         if shadow.pointee.writeRun == run, shadow.pointee.writeRound != round {
           throw LoopFault(
             kind: .race,
@@ -167,7 +169,7 @@ final class ShadowMachine {
       throw LoopFault(kind: .range, details: "\(window.name)[\(index)] gets \(value), outside \(range)")
     }
     let shadow = buffer.shadows + place
-    if run != 0, shadow.pointee.written == buffer.epoch {
+    if run != 0, buffer.isShared {
       if shadow.pointee.writeRun == run, shadow.pointee.writeRound != round {
         throw LoopFault(
           kind: .race,
