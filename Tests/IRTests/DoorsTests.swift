@@ -84,7 +84,8 @@ import Testing
       Issue.record("\(pair.sorted().joined(separator: " and ")) use each other, and Sources/Doors.txt gives no reason")
     }
     for pair in named where !found.contains(pair) {
-      Issue.record("\(pair.sorted().joined(separator: " and ")) use each other no more; Sources/Doors.txt still says so")
+      let names = pair.sorted().joined(separator: " and ")
+      Issue.record("\(names) use each other no more; Sources/Doors.txt still says so")
     }
   }
 

@@ -50,7 +50,8 @@ import Testing
       graph g(%x: f32[2,3,6,5]) -> (%y) {
         %w = constant {name = "w"} : f32[3,3,3,3]
         %c = conv2d(%x, %w) \(Self.padded) : f32[2,3,6,5]
-        %y = add(%c, %x) : f32[2,3,6,5]
+        %r = relu(%c) : f32[2,3,6,5]
+        %y = add(%r, %x) : f32[2,3,6,5]
       }
       """
     for workers in 1...2 { #expect(try Self.error(text, target: target, workers: workers) < 1e-6) }

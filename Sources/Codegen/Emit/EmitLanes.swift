@@ -144,7 +144,7 @@ extension FunctionEmitter {
       }
       return LoweredValue(type: type, lanes: layout.lanes, parts: parts)
     }
-    var lanes = scalars(offsets).map { CExpression.subscripted(base.pointer, $0) }
+    var lanes = scalars(offsets).map { Self.truth(.subscripted(base.pointer, $0), type) }
     if let mask {
       let zero = CLiteral.expression(0, base.element)
       lanes = zip(scalars(mask), lanes).map { .conditional($0, $1, zero) }

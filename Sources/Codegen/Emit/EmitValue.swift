@@ -103,7 +103,7 @@ extension FunctionEmitter {
       }
       let zero = CLiteral.expression(0, try self.buffer(buffer).element)
       let lanes = try scalars(mask).enumerated().map {
-        CExpression.conditional($0.element, try element(buffer, index, plus: $0.offset), zero)
+        CExpression.conditional($0.element, try loaded(buffer, index, plus: $0.offset, type), zero)
       }
       return assemble(lanes, type)
     }
@@ -113,7 +113,18 @@ extension FunctionEmitter {
       }
       return LoweredValue(type: type, lanes: layout.lanes, parts: parts)
     }
-    return assemble(try (0..<type.lanes).map { try element(buffer, index, plus: $0) }, type)
+    return assemble(try (0..<type.lanes).map { try loaded(buffer, index, plus: $0, type) }, type)
+  }
+
+  private mutating func loaded(
+    _ buffer: String, _ index: LoopIndex, plus offset: Int, _ type: LoopType
+  ) throws -> CExpression {
+    Self.truth(try element(buffer, index, plus: offset), type)
+  }
+
+  /// A bool out of memory is 0 or 1, whatever its byte holds: a caller's may hold another number.
+  static func truth(_ element: CExpression, _ type: LoopType) -> CExpression {
+    type.element == .bool ? .infix("!=", element, .integer(0)) : element
   }
 
   private mutating func splat(_ operand: LoopValue, _ lanes: Int) throws -> LoweredValue {

@@ -155,9 +155,13 @@ import Testing
       // Sized exactly: one element less, or a negative address, has to be refused.
       let isInside = low >= 0 && !(isParallel && enumeration.races)
       for count in [max(1, high + 1), max(1, high)] {
-        let program = LoopProgram(name: "random", buffers: [LoopBuffer("y", .output, .f32, count: count)], entry: entry)
+        let fill = LoopStatement.forLoop(
+          "fill", from: .constant(0), to: .constant(count), step: 1, order: .serial,
+          [.store(buffer: "y", .variable("fill"), .constant(0, .f32), mask: nil)])
+        let program = LoopProgram(
+          name: "random", buffers: [LoopBuffer("y", .output, .f32, count: count)], entry: [fill] + entry)
         let again = try LoopProgram(parsing: program.text, file: "random.vil")
-        #expect(again.entry == entry)
+        #expect(again.entry == program.entry)
         let isAccepted = (try? program.verify(target: target)) != nil
         let isSafe = isInside && high < count
         #expect(isSafe || !isAccepted, "accepted with \(count) elements, touched \(low)...\(high): \(program.text)")

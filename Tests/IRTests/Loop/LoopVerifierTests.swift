@@ -14,8 +14,16 @@ import Testing
       buffer output y: f32[12]
     """
 
+  /// Every buffer is written before `entry`, which so needs to say no more than what it is about.
   static func messages(_ entry: String, functions: String = "") throws -> String {
-    let text = "program p {\n\(buffers)\n\(functions)\n entry {\n\(entry)\n store n[0] = const i32 0\n }\n}"
+    let written = """
+      for e in 0 ..< 12 {
+        store t[e] = const f32 0
+        store y[e] = const f32 0
+      }
+      store n[0] = const i32x4 0
+      """
+    let text = "program p {\n\(buffers)\n\(functions)\n entry {\n\(written)\n\(entry)\n }\n}"
     do {
       try LoopProgram(parsing: text, file: "case.vil").verify(target: LoopFixtures.target())
       return ""
@@ -284,7 +292,9 @@ import Testing
 
   @Test func looksAtWeights() throws {
     var program = try LoopProgram(
-      parsing: "program p { buffer weights k: i8[2] range -1..1 buffer output y: i8[2] entry { } }", file: "")
+      parsing: """
+        program p { buffer weights k: i8[2] range -1..1 buffer output y: i8[2] entry { store y[0] = load i8x2 k[0] } }
+        """, file: "")
     program.constants["k"] = [0xFF, 1]
     try program.verify(target: LoopFixtures.target())
     program.constants["k"] = [0xFE, 1]

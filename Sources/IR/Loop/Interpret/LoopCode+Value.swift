@@ -20,7 +20,8 @@ extension LoopCode {
     case .constant(let number, _): return constant(number, type)
     case .variable(let name): return try valuePlace(name)
     case .element(let name, let index): return try compileElement(name, index, type)
-    case .load(let buffer, let index, _, let mask): return try compileLoad(buffer, index, type, mask, wanted)
+    case .load(let buffer, let index, _, let mask):
+      return truth(of: try compileLoad(buffer, index, type, mask, wanted), type)
     case .splat(let operand, let lanes): return try compileSplat(operand, lanes, type, wanted)
     case .index(let index, _, let step):
       let result = place(type, wanted)
@@ -108,7 +109,8 @@ extension LoopCode {
         }
       }
       return result
-    case .gather(let buffer, let offsets, _, let mask): return try compileGather(buffer, offsets, type, mask)
+    case .gather(let buffer, let offsets, _, let mask):
+      return truth(of: try compileGather(buffer, offsets, type, mask), type)
     case .reduce(let operation, let a):
       let operand = try scope.type(of: a)
       let source = try compile(a)
@@ -125,6 +127,14 @@ extension LoopCode {
     case .instruction(let name, let operands): return try compileInstruction(name, operands)
     case .apply(let name, let operands): return try compileApplication(name, operands, wanted)
     }
+  }
+
+  /// Bools out of memory as 0 and 1, whatever their bytes hold.
+  private mutating func truth(of loaded: Place, _ type: LoopType) -> Place {
+    guard type.element == .bool else { return loaded }
+    let bytes = loaded.assumingMemoryBound(to: UInt8.self)
+    steps.append { for lane in 0..<type.lanes { bytes[lane] = bytes[lane] == 0 ? 0 : 1 } }
+    return loaded
   }
 
   func place(_ type: LoopType, _ wanted: Place?) -> Place {

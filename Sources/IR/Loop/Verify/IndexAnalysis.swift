@@ -18,6 +18,11 @@ struct IndexAnalysis {
     self.atoms = atoms
   }
 
+  /// Whether another place of the same program is known to be reached under the same conditions.
+  func knowsTheSame(as other: IndexAnalysis) -> Bool {
+    isUnreachable == other.isUnreachable && facts == other.facts && ranges == other.ranges
+  }
+
   // MARK: learning
 
   /// A new variable with values in `range`.

@@ -7,7 +7,25 @@ extension LoopPlace {
     else { return nil }
     // What leaves the type wraps around: then anything is possible.
     let exact = exactRange(of: value, in: all)
+    if computes(value), !exact.isFinite { return all }
     return all.contains(exact) ? exact : all
+  }
+
+  /// Whether a value is computed by arithmetic that may leave its type. Of 64 bits a range says no more than that it has no
+  /// end, and so not whether the arithmetic does.
+  private func computes(_ value: LoopValue) -> Bool {
+    switch value {
+    case .unary(let operation, _): return operation == .negate || operation == .absolute
+    case .binary(let operation, _, _):
+      return operation == .add || operation == .subtract || operation == .multiply || operation == .shiftLeft
+    case .reduce(let reduction, _): return reduction == .add
+    case .convert(let inner, let type, let saturating):
+      return !saturating && (try? scope.type(of: inner).element) != type.element
+    case .index: return true
+    case .constant, .variable, .element, .load, .splat, .firstLanes, .fma, .compare, .select, .reinterpret, .shuffle,
+      .permute, .compress, .gather, .instruction, .apply:
+      return false
+    }
   }
 
   private func exactRange(of value: LoopValue, in all: IndexRange) -> IndexRange {
@@ -76,11 +94,13 @@ extension LoopPlace {
       return b.low >= 0 ? IndexRange(0, b.high) : all
     case .or, .xor:
       guard a.low >= 0, b.low >= 0 else { return all }
+      guard a.isFinite, b.isFinite else { return IndexRange(0, IndexRange.limit) }
       var bits = 1
       while bits <= max(a.high, b.high), bits < IndexRange.limit { bits *= 2 }
       return IndexRange(0, bits - 1)
     case .shiftRight:
       guard b.low >= 0, b.high < 60 else { return all }
+      guard a.isFinite else { return a.low >= 0 ? IndexRange(0, IndexRange.limit) : all }
       return IndexRange(min(a.low >> b.low, a.low >> b.high), max(a.high >> b.low, a.high >> b.high))
     case .shiftLeft:
       guard a.low >= 0, b.low >= 0, b.high < 60 else { return all }

@@ -74,6 +74,35 @@ struct LoopPlace {
 
   func form(of index: LoopIndex) -> AffineIndex? { analysis.form(of: index, indices) }
 
+  /// The largest number that an index on a 32-bit machine is.
+  static let mostIndex = Int(Int32.max)
+
+  /// At most the size of any sum that C may compute on the way to an index, in whatever order it adds the terms; nil where
+  /// there is no bound.
+  func magnitude(of index: LoopIndex) -> Int? {
+    func larger(_ a: Int?, _ b: Int?) -> Int? {
+      guard let a, let b else { return nil }
+      return max(a, b)
+    }
+    switch index {
+    case .constant(let value): return value == .min ? nil : abs(value)
+    case .variable(let name):
+      guard let form = indices[name] else { return nil }
+      let range = analysis.range(of: form)
+      return range.isFinite ? max(abs(range.low), abs(range.high)) : range.isEmpty ? 0 : nil
+    case .add(let a, let b), .subtract(let a, let b):
+      guard let a = magnitude(of: a), let b = magnitude(of: b) else { return nil }
+      let (sum, overflow) = a.addingReportingOverflow(b)
+      return overflow ? nil : sum
+    case .multiply(let a, let factor):
+      guard factor != .min, let a = magnitude(of: a) else { return nil }
+      let (product, overflow) = a.multipliedReportingOverflow(by: abs(factor))
+      return overflow ? nil : max(product, abs(factor))
+    case .divide(let a, let n), .modulo(let a, let n): return larger(magnitude(of: a), n)
+    case .minimum(let a, let b), .maximum(let a, let b): return larger(magnitude(of: a), magnitude(of: b))
+    }
+  }
+
   // MARK: learning, statement by statement
 
   mutating func bind(_ statement: LoopStatement) {

@@ -20,7 +20,8 @@ struct LoopRaces {
   private let functions: [String: LoopFunction]
   private let target: Target
   private var accesses: [(access: LoopAccess, analysis: IndexAnalysis)] = []
-  private var seen: Set<LoopAccess> = []
+  /// Places in `accesses`. One access under different guards is several: rounds that pass one may not pass another.
+  private var places: [LoopAccess: [Int]] = [:]
 
   /// Messages about pairs of accesses that two rounds may get to at once; empty where the loop is proved free of races.
   static func search(
@@ -49,8 +50,8 @@ struct LoopRaces {
 
   private func firstConflict(_ group: [(access: LoopAccess, analysis: IndexAnalysis)], _ round: Int) -> String? {
     for (index, a) in group.enumerated() {
-      for b in group[...index] where a.access.isWrite || b.access.isWrite {
-        let pair = a.access == b.access ? [a] : [b, a]
+      for (place, b) in group[...index].enumerated() where a.access.isWrite || b.access.isWrite {
+        let pair = place == index ? [a] : [b, a]
         if AddressSeparation(pair, round: round).isProved { continue }
         if pair.count == 2, Self.areApart(a, b) { continue }
         let (first, second) = a.access.isWrite ? (a.access, b.access) : (b.access, a.access)
@@ -79,7 +80,10 @@ struct LoopRaces {
     guard let view = place.views[buffer], !view.isScratch, let index, !place.analysis.isUnreachable else { return }
     let access = LoopAccess(
       root: view.root, address: view.offset + index, width: width, isWrite: isWrite, spelling: spelling)
-    if seen.insert(access).inserted { accesses.append((access, place.analysis)) }
+    let known = places[access] ?? []
+    if known.contains(where: { accesses[$0].analysis.knowsTheSame(as: place.analysis) }) { return }
+    places[access, default: []].append(accesses.count)
+    accesses.append((access, place.analysis))
   }
 
   private mutating func collect(_ value: LoopValue?, _ place: LoopPlace) {

@@ -40,10 +40,7 @@ extension LoopVerifier {
       verifyInner(body, inner, around)
     case .ifIndex(let comparisons, let then, let otherwise):
       if comparisons.isEmpty { report("an if on indices needs a comparison") }
-      for comparison in comparisons {
-        verify(comparison.left, in: place)
-        verify(comparison.right, in: place)
-      }
+      for comparison in comparisons { verify(comparison, in: place) }
       let branches = place.branches(comparisons)
       verifyInner(then, branches.then, around)
       verifyInner(otherwise, branches.else, around)
@@ -86,6 +83,7 @@ extension LoopVerifier {
     guard verify(from, in: place), verify(to, in: place), let low = place.form(of: from), let high = place.form(of: to)
     else { return }
     if !place.analysis.range(of: high - low).isFinite { report("the loop's bounds are not finite") }
+    guard verifyLast(to, step: step, in: place) else { return }
     var inside = around
     switch order {
     case .serial: break

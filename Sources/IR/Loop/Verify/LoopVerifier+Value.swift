@@ -20,7 +20,30 @@ extension LoopVerifier {
 
   @discardableResult
   mutating func verify(_ index: LoopIndex, in place: LoopPlace) -> Bool {
-    reporting { try place.scope.check(index) }
+    guard reporting({ try place.scope.check(index) }) else { return false }
+    return verify(index, fits: place.magnitude(of: index), in: place)
+  }
+
+  /// Checks that index arithmetic fits the C type it is computed in, which has 32 bits on the smallest machines.
+  private mutating func verify(_ index: some CustomStringConvertible, fits most: Int?, in place: LoopPlace) -> Bool {
+    if place.analysis.isUnreachable { return true }
+    guard let most, most <= LoopPlace.mostIndex else {
+      report("the arithmetic of \(index) may leave 32 bits")
+      return false
+    }
+    return true
+  }
+
+  /// Checks what a comparison computes: C may have the difference of the two sides.
+  mutating func verify(_ comparison: LoopComparison, in place: LoopPlace) {
+    guard verify(comparison.left, in: place), verify(comparison.right, in: place) else { return }
+    _ = verify(
+      comparison.left, fits: place.magnitude(of: .subtract(comparison.left, comparison.right)), in: place)
+  }
+
+  /// Checks that a loop's variable fits, the value that ends the loop as well.
+  mutating func verifyLast(_ to: LoopIndex, step: Int, in place: LoopPlace) -> Bool {
+    verify(to, fits: place.magnitude(of: .add(to, .constant(step))), in: place)
   }
 
   /// Checks what integers `value` can be.
@@ -53,7 +76,8 @@ extension LoopVerifier {
       if !IndexRange(0, bits - 1).contains(range) {
         report("shifts by \(range.low)..\(range.high) bits; 0..\(bits - 1) can be")
       }
-    case .constant, .variable, .splat, .index, .firstLanes, .unary, .fma, .compare, .select, .convert, .reinterpret,
+    case .index(let index, _, step: _), .firstLanes(let index, lanes: _): verify(index, in: place)
+    case .constant, .variable, .splat, .unary, .fma, .compare, .select, .convert, .reinterpret,
       .shuffle, .permute, .compress, .reduce, .instruction, .apply:
       break
     }
@@ -70,7 +94,9 @@ extension LoopVerifier {
 
   mutating func verifyElement(_ index: LoopIndex, of name: String, count: Int, in place: LoopPlace) {
     guard verify(index, in: place), let form = place.form(of: index) else { return }
-    if !place.analysis.proves(form, in: 0...max(count - 1, 0)) {
+    // Registers are names in C: one that does not exist must not be spelled, not even where it is never reached.
+    let isThere = IndexRange(0, count - 1).contains(place.analysis.range(of: form))
+    if !isThere, place.analysis.isUnreachable || !place.analysis.proves(form, in: 0...max(count - 1, 0)) {
       report("\(name)[\(index)] may not exist: \(describe(form, in: place)), and \(name) has \(count) elements")
     }
   }

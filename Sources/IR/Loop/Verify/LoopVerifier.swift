@@ -12,25 +12,32 @@
 // Bounds
 //  5. Each load, store, gather and prefetch lies inside its buffer or view. Only the first n lanes count where the mask
 //     is `lanemask n`; any other mask counts as full.
-//  6. Each element of a register array exists.
+//  6. Each element of a register array exists, in code that is never reached as well: C spells it.
 //  7. Loops have finite bounds and a positive step, unrolled loops a constant number of rounds, and `while` loops a
 //     maximum; shifts move by less than the type's bits.
+//  8. Index arithmetic fits 32 bits: the sum of the sizes of all terms of an index, of both sides of a comparison, and of a
+//     loop's end and its step. So it does in whatever order C adds them, and where `ptrdiff_t` has 32 bits.
 // Calls
-//  8. A function is proved for every call its declaration allows; each call is proved allowed: index arguments in their
+//  9. A function is proved for every call its declaration allows; each call is proved allowed: index arguments in their
 //     range, views large enough inside the caller's, of the same element, access rights and ranges of elements.
-//  9. Where a call writes one view, no other argument overlaps it, with one exception: the very same view, declared
+// 10. Where a call writes one view, no other argument overlaps it, with one exception: the very same view, declared
 //     with the same count, may be passed twice to a function without calls and parallel loops, since element-wise
 //     kernels run in place. (So C for a view parameter must not say `restrict`.)
 // Ranges
-// 10. Integers stored into a buffer or assigned to a register that declares a range stay in it; an index out of data
-//     stays in the range of its `let`; weights that are at hand are looked at. Inputs declare no range: nobody proves it.
+// 11. Integers stored into a buffer or assigned to a register that declares a range stay in it; an index out of data
+//     stays in the range of its `let`. Arithmetic that may leave its type gives any number of the type, as it wraps around.
+//     Weights that declare a range have contents, and these are looked at. Inputs declare no range: nobody proves it.
+//     A bool out of memory is 0 or 1, whatever its byte holds.
+// Initialisation (see `Initialization`)
+// 12. Each element of the arena, of scratch and of an output is written on every path before it is read, and each element
+//     of an output is written. Scratch holds nothing when a round of a parallel loop begins.
 // Parallel loops
-// 11. No round of a parallel loop touches an element that another round writes (see `LoopRaces.swift`); calls inside are
-//     followed with their arguments put in. Scratch is exempt: each worker has its own.
-// 12. A round assigns no register from outside the loop; parallel loops are not nested, not through calls either.
+// 13. No round of a parallel loop touches an element that another round writes (see `LoopRaces`); calls inside are
+//     followed with their arguments put in. Scratch is exempt: each worker has its own, which holds nothing at first.
+// 14. A round assigns no register from outside the loop; parallel loops are not nested, not through calls either.
 //
-// Not proved: that a temporary is written before it is read (a ranged one must at least be stored to somewhere), that
-// conversions from floats fit, or anything about the values of floats. Running with poisoned memory looks for the first.
+// Whatever the analysis does not know is refused. Not proved: that conversions from floats fit, or anything about the values
+// of floats.
 
 extension LoopProgram {
   /// Throws a `DiagnosticList` of everything in the program that cannot be proved safe.
@@ -94,7 +101,6 @@ struct LoopVerifier {
     unit = "program \(program.name)"
     verifyNames()
     for buffer in program.buffers { verify(buffer) }
-    verifyRangedBuffersAreWritten()
     verifyValueFunctions()
     let isAcyclic = verifyCalls()
     for function in program.functions {
@@ -108,6 +114,13 @@ struct LoopVerifier {
     guard isAcyclic else { return }
     var place = LoopPlace(entryOf: program, target: target, atoms: atoms)
     verify(program.entry, in: &place, around: LoopSurroundings())
+    // Accesses that are wrong already say nothing useful about what is written.
+    guard diagnostics.isEmpty else { return }
+    for failure in Initialization.failures(program, target: target, functions: functions) {
+      path = failure.path
+      report(failure.message)
+    }
+    path = []
   }
 
   // MARK: declarations
@@ -145,7 +158,11 @@ struct LoopVerifier {
     if buffer.storage == .input, buffer.range != nil {
       report("input \(buffer.name) declares a range nobody proves; clamp what is loaded with min and max instead")
     }
-    if let bytes = program.constants[buffer.name] { verify(bytes, in: buffer) }
+    if let bytes = program.constants[buffer.name] {
+      verify(bytes, in: buffer)
+    } else if buffer.storage == .weights, buffer.range != nil {
+      report("weights \(buffer.name) declare a range, and there are no contents to look at")
+    }
   }
 
   mutating func verify(range: ClosedRange<Int>?, of element: ElementType?, what: String) {
@@ -190,17 +207,6 @@ struct LoopVerifier {
     }
   }
 
-  /// A temporary that promises a range of values has to get them from somewhere.
-  private mutating func verifyRangedBuffersAreWritten() {
-    let written = Set(program.entry.flatMap { $0.buffersWritten(functions) })
-    for buffer in program.buffers where buffer.range != nil && !written.contains(buffer.name) {
-      switch buffer.storage {
-      case .arena, .scratch: report("\(buffer.name) declares a range but nothing is ever stored to it")
-      case .input, .output, .weights: break
-      }
-    }
-  }
-
   /// Every called function exists and none calls itself; false where following calls would not end.
   private mutating func verifyCalls() -> Bool {
     var finished: Set<String> = []
@@ -239,22 +245,6 @@ extension LoopStatement {
   var callees: [String] {
     if case .call(let name, _) = self { return [name] }
     return blocks.flatMap { $0.flatMap(\.callees) }
-  }
-
-  /// Buffers stored to here and inside; views that calls may write included.
-  fileprivate func buffersWritten(_ functions: [String: LoopFunction]) -> [String] {
-    switch self {
-    case .store(let buffer, _, _, mask: _): return [buffer]
-    case .call(let name, let arguments):
-      return zip(functions[name]?.parameters ?? [], arguments).compactMap { parameter, argument in
-        guard case .view(let access, _, count: _, range: _) = parameter.kind, access != .read,
-          case .view(let buffer, _) = argument
-        else { return nil }
-        return buffer
-      }
-    case .forLoop, .forWhile, .ifIndex, .ifValue, .letValue, .letIndex, .register, .assign, .prefetch, .layer:
-      return blocks.flatMap { $0.flatMap { $0.buffersWritten(functions) } }
-    }
   }
 }
 

@@ -51,3 +51,26 @@ struct StreamCompaction {
     builder.letIndex("end", range: 0...count, .minimum(.variable(taken), .constant(Double(count), LoopType(.u32))))
   }
 }
+
+extension ProgramBuilder {
+  /// Adds a function that fills a list with zeros; its call. How much of a list is collected is known when the program runs,
+  /// and so what is read of it is written for certain only after this.
+  mutating func clearing(
+    _ element: ElementType, count: Int, range: ClosedRange<Int>? = nil
+  ) -> (_ list: LoopArgument) -> LoopStatement {
+    let lanes = self.lanes
+    let type = LoopType(element, lanes: lanes)
+    let (vectors, rest) = count.quotientAndRemainder(dividingBy: lanes)
+    let parameter = LoopParameter("list", .view(.write, element, count: count, range: range))
+    let name = function("clear_\(element.rawValue)_\(count)", [parameter]) { builder in
+      builder.loop("vector", 0, .constant(vectors)) { builder, vector in
+        builder.store("list", vector * lanes, .constant(0, type))
+      }
+      if rest > 0 {
+        builder.store(
+          "list", .constant(vectors * lanes), .constant(0, type), mask: .firstLanes(.constant(rest), lanes: lanes))
+      }
+    }
+    return { .call(name, [$0]) }
+  }
+}

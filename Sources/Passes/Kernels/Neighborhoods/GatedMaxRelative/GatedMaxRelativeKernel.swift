@@ -143,13 +143,15 @@ struct GatedMaxRelativeKernel: Kernel {
     let features = scratch("class_features") { functions.classElements($0) }
     let distances = scratch("class_distances") { functions.distanceElements($0) }
     let calls = classes.enumerated().map { place, kind in
-      (
-        kind, program.buffer("class_near", .scratch, .i32, count: functions.nearElements(kind), range: kind.members),
+      let count = functions.nearElements(kind)
+      return (
+        kind, program.buffer("class_near", .scratch, .i32, count: count, range: kind.members),
+        program.clearing(.i32, count: count, range: kind.members),
         functions.classCall(kind, isFirst: place == 0, isLast: place == classes.count - 1, in: &program)
       )
     }
     return Output { builder, image in
-      for (kind, near, call) in calls {
+      for (kind, near, clear, call) in calls {
         func append(_ builder: inout LoopBuilder, _ first: LoopIndex) {
           builder.append(
             call(
@@ -160,9 +162,13 @@ struct GatedMaxRelativeKernel: Kernel {
         }
         switch kind.axis {
         case .vertical:
-          builder.loop("first", 0, .constant(kind.step * functions.width), order: images.order) { append(&$0, $1) }
+          builder.loop("first", 0, .constant(kind.step * functions.width), order: images.order) { builder, first in
+            builder.append(clear(.view(buffer: near, 0)))
+            append(&builder, first)
+          }
         case .horizontal:
           builder.loop("y", 0, .constant(functions.height), order: images.order) { builder, y in
+            builder.append(clear(.view(buffer: near, 0)))
             builder.loop("class", 0, .constant(kind.step)) { append(&$0, y * functions.width + $1) }
           }
         }

@@ -47,6 +47,8 @@ struct NearestKernel: Kernel {
     var count: Int
     var scaled: String
     var squares: String
+    /// Elements of the squares after the last pixel's, up to a whole vector.
+    var padding: Range<Int>
 
     /// - Parameter count: how many pixels.
     init(_ value: ValueID, count: Int, _ functions: NearestFunctions, in lowering: inout GraphLowering) {
@@ -54,8 +56,9 @@ struct NearestKernel: Kernel {
       self.count = count
       scaled = lowering.program.buffer("nearest_scaled", .arena, count: count * functions.pixelStride)
       // Whole vectors of them are read.
-      squares = lowering.program.buffer(
-        "nearest_squares", .arena, count: roundUp(count, toMultipleOf: lowering.lanes))
+      let whole = roundUp(count, toMultipleOf: lowering.lanes)
+      squares = lowering.program.buffer("nearest_squares", .arena, count: whole)
+      padding = count..<whole
     }
   }
 
@@ -162,6 +165,7 @@ struct NearestKernel: Kernel {
     lowering.write { entry, program in
       entry.loop("image", 0, .constant(shape[0])) { builder, image in
         for (features, block) in scaled {
+          for place in features.padding { builder.store(features.squares, .constant(place), .f32(0)) }
           builder.blocks(features.count, of: block, order: order) { builder, first, count in
             builder.append(measuring.scale(features, image: image, from: first, count, in: &program))
           }
@@ -170,18 +174,19 @@ struct NearestKernel: Kernel {
         if !isStreamed { measuring.measure(&builder, from: 0, pixels, order: order, in: &program) }
         builder.blocks(pixels, of: block, order: order) { builder, first, count in
           if isStreamed { measuring.measure(&builder, from: first, count, order: .serial, in: &program) }
+          for clear in select.clears { builder.append(clear) }
           builder.loop("pixel", 0, .constant(count)) { builder, pixel in
-            builder.append(select(isStreamed ? pixel : first + pixel, image * pixels + first + pixel))
+            builder.append(select.call(isStreamed ? pixel : first + pixel, image * pixels + first + pixel))
           }
         }
       }
     }
   }
 
-  /// Declares what a selection needs; the call for a row of the distances and a pixel of the batch.
+  /// Declares what a selection needs; the call for a row of the distances and a pixel of the batch, and what clears its lists.
   private func selecting(
     from distances: String, stride: Int, to neighbors: String, in lowering: inout GraphLowering
-  ) -> (_ row: LoopIndex, _ pixel: LoopIndex) -> LoopStatement {
+  ) -> (clears: [LoopStatement], call: (_ row: LoopIndex, _ pixel: LoopIndex) -> LoopStatement) {
     let function = TopKSelection(candidates: candidates, selection: selection, lanes: lowering.lanes)
     let call = function.selection(in: &lowering.program)
     let scratch = function.scratch.map { part in
@@ -189,9 +194,15 @@ struct NearestKernel: Kernel {
         buffer: lowering.program.buffer(
           "nearest_\(part.parameter)", .scratch, part.element, count: part.count, range: part.range), 0)
     }
-    let count = selection.count
-    return { row, pixel in
-      call(.view(buffer: distances, row * stride), scratch, .view(buffer: neighbors, pixel * count))
+    let clears = zip(function.scratch, scratch).map { part, list in
+      lowering.program.clearing(part.element, count: part.count, range: part.range)(list)
     }
+    let count = selection.count
+    return (
+      clears,
+      { row, pixel in
+        call(.view(buffer: distances, row * stride), scratch, .view(buffer: neighbors, pixel * count))
+      }
+    )
   }
 }
