@@ -78,6 +78,7 @@ let package = Package(
       path: "Tests/Fuzzing", exclude: ["Corpus", "README.md"], swiftSettings: strict + clangHeaders),
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
     .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
+    .testTarget(name: "AdversaryTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
     .testTarget(
       name: "FileTests", dependencies: ["IR", "Passes", "Codegen", "Frontends"], exclude: ["Cases"],
       swiftSettings: strict + clangHeaders),
