@@ -93,8 +93,9 @@ final class RandomProgram {
 
   private func writeStage(_ builder: inout LoopBuilder) {
     let stages: [(inout LoopBuilder) -> LoopBuffer] = [
-      tiles, tiles, windows, ring, compaction, flattened, gathers, calls, calls, inPlace, registers, earlyStop, guards,
-      guards, scratchRounds, scratchRounds, derivedIndices, derivedIndices, transposed, triangle, lateIndices, soup,
+      tiles, masked, windows, ring, compaction, flattened, gathers, calls, calls, inPlace, registers, earlyStop, guards,
+      pieces, pieces, pieces, splitRounds, splitRounds,
+      tiles, scratchRounds, derivedIndices, derivedIndices, transposed, triangle, lateIndices, soup,
       soup,
     ]
     sources.append(dice.pick(stages)(&builder))
