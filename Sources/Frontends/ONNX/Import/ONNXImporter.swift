@@ -263,7 +263,8 @@ private struct ImportWalk {
         let shape = tensor.data.shape
         builder.graph.outputs.append(try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0])
       case .refused?:
-        problems.append(problem("the output '\(output.name)' depends on a further output of a node, which is not computed"))
+        problems.append(
+          problem("the output '\(output.name)' depends on a further output of a node, which is not computed"))
       case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
       }
     }

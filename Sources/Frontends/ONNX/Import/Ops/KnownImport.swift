@@ -126,7 +126,8 @@ let knownOperators: [ImportedOperator] = [
     else { throw Diagnostic("its bounds are not three numbers of one type") }
     let (end, step) = (KnownArithmetic.numbers(bounds[1])[0], KnownArithmetic.numbers(bounds[2])[0])
     let length = ((end - start) / step).rounded(.up)
-    guard length.isFinite, step != 0, max(abs(start), abs(end), abs(step)) < 9e15, length <= Double(KnownArithmetic.mostElements)
+    guard length.isFinite, step != 0, max(abs(start), abs(end), abs(step)) < 9e15,
+      length <= Double(KnownArithmetic.mostElements)
     else {
       throw Diagnostic("from \(start) to \(end) by \(step) is no list that can be known")
     }
