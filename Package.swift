@@ -88,7 +88,7 @@ let package = Package(
       dependencies: ["IR", "Frontends", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
       swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["vigc", "IR", "Passes", "Codegen", "Frontends", "CZlib"],
+      name: "ToolTests", dependencies: ["vigc", "vigc-fuzz", "IR", "Passes", "Codegen", "Frontends", "CZlib"],
       swiftSettings: strict + clangHeaders),
   ],
   swiftLanguageModes: [.v6]

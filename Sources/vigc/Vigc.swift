@@ -37,7 +37,7 @@ enum Main {
     // when another option follows.
     let words = CommandLine.arguments.dropFirst().map { $0 == "--checks" ? "--checks=sample" : $0 }
     let command = try Vigc.parseAsRoot(words)
-    let limit = (command as? any MemoryLimited)?.memory.limit ?? .standard
+    let limit = (command as? any MemoryLimited)?.memoryLimit ?? .standard
     try await MemoryLimit.$current.withValue(limit) { try await run(command) }
   }
 
@@ -65,6 +65,11 @@ enum Main {
       Vigc.exit(withError: error)
     }
   }
+}
+
+/// A command that runs within a limit of memory.
+protocol MemoryLimited {
+  var memoryLimit: MemoryLimit { get }
 }
 
 /// A bug of ours that is found while a model is compiled: no option of the user's would help.

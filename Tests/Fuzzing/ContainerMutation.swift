@@ -73,7 +73,8 @@ enum ContainerMutation {
     var directory: [UInt8] = []
     for entry in entries {
       let name = Array(entry.name.utf8)
-      let sizes = little(Int(checksum(entry.contents)), 4) + little(entry.contents.count, 4) + little(entry.contents.count, 4)
+      let sizes =
+        little(Int(checksum(entry.contents)), 4) + little(entry.contents.count, 4) + little(entry.contents.count, 4)
       let shared = little(20, 2) + little(0, 8) + sizes + little(name.count, 2) + little(0, 2)
       directory += little(0x0201_4B50, 4) + little(20, 2) + shared + little(0, 10) + little(files.count, 4) + name
       files += little(0x0403_4B50, 4) + shared + name + entry.contents

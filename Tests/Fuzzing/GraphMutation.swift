@@ -47,7 +47,9 @@ enum GraphMutation {
     if generator.oneIn(10) { type.shape.append(1 + generator.below(4)) }
     if generator.oneIn(10) { _ = type.shape.popLast() }
     guard !type.shape.isEmpty else { return }
-    let extents = [1, 2, 3, 5, 7, 8, 9, 16, 31, 64, 255, 1024, 65536, 1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 36]
+    let extents = [
+      1, 2, 3, 5, 7, 8, 9, 16, 31, 64, 255, 1024, 65536, 1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 36,
+    ]
     type.shape[generator.below(type.shape.count)] = generator.pick(extents)
   }
 
@@ -64,10 +66,15 @@ enum GraphMutation {
     switch attributes[place].value {
     case .bool(let value): attributes[place].value = .bool(!value)
     case .integer: attributes[place].value = .integer(small())
-    case .float: attributes[place].value = .float(generator.pick([0, -1, 1e300, .nan, .infinity, -.infinity, 1e-300, 0.5]))
+    case .float:
+      attributes[place].value = .float(generator.pick([0, -1, 1e300, .nan, .infinity, -.infinity, 1e-300, 0.5]))
     case .string: break
     case .integers(var values):
-      if values.isEmpty || generator.oneIn(6) { values.append(small()) } else { values[generator.below(values.count)] = small() }
+      if values.isEmpty || generator.oneIn(6) {
+        values.append(small())
+      } else {
+        values[generator.below(values.count)] = small()
+      }
       attributes[place].value = .integers(values)
     case .floats(var values):
       if !values.isEmpty { values[generator.below(values.count)] = generator.pick([0, -1, 1e300, .nan, .infinity]) }

@@ -74,7 +74,8 @@ struct Reader: Sendable {
 
   /// The contents of the seeds below a package's folder, the largest left out: a change to them costs too much.
   func seeds(in root: String, besides more: String?) -> [[UInt8]] {
-    let places = folders.map { "\(root)/Tests/\($0)" } + ["\(root)/Tests/Fuzzing/Corpus/\(name)"] + (more.map { [$0] } ?? [])
+    let places =
+      folders.map { "\(root)/Tests/\($0)" } + ["\(root)/Tests/Fuzzing/Corpus/\(name)"] + (more.map { [$0] } ?? [])
     let paths = Set(places).sorted().flatMap { folder in
       ((try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []).sorted().map { "\(folder)/\($0)" }
     }
@@ -86,7 +87,9 @@ struct Reader: Sendable {
 
   /// A case of a pass is two graphs, with a line between that says what the second is.
   private static func parts(_ bytes: [UInt8]) -> [[UInt8]] {
-    guard bytes.starts(with: Array("//".utf8)), let text = String(validating: bytes, as: UTF8.self) else { return [bytes] }
+    guard bytes.starts(with: Array("//".utf8)), let text = String(validating: bytes, as: UTF8.self) else {
+      return [bytes]
+    }
     return text.components(separatedBy: "\n// expect").map { part in
       Array(part.split(separator: "\n").filter { !$0.hasPrefix("//") }.joined(separator: "\n").utf8)
     }

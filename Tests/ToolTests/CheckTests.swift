@@ -24,14 +24,14 @@ import Testing
   @Test func whatIsRight() async throws {
     try await expect(
       "a loop program of 2 functions, proved for avx2", fixture("loops/parallel_rows.vil"), "--target", "avx2")
-    try await expect("a graph of 66 nodes, verified", tiny)
+    try await expect("a graph of 122 nodes, verified", tiny)
     try await expect(
-      "a graph of 66 nodes, verified, and its loops proved for scalar", tiny, "--target", "scalar", "--weights",
+      "a graph of 122 nodes, verified, and its loops proved for scalar", tiny, "--target", "scalar", "--weights",
       "synthetic:3")
-    try await expect("a graph of 66 nodes, verified", fixture("onnx/mobilevig_dynamo.onnx"))
-    try await expect("a PyTorch checkpoint of 4 tensors, 24 numbers in all", fixture("weights/protocol4.pth"))
-    try await expect("an .npz archive of 4 tensors, 24 numbers in all", fixture("weights/deflated.npz"))
-    try await expect("a safetensors file of 4 tensors, 24 numbers in all", fixture("weights/mixed.safetensors"))
+    try await expect("a graph of 108 nodes, verified", fixture("onnx/mobilevig_dynamo.onnx"))
+    try await expect("a PyTorch checkpoint of 17 tensors, 66 numbers in all", fixture("weights/protocol4.pth"))
+    try await expect("an .npz archive of 7 tensors, 33 numbers in all", fixture("weights/deflated.npz"))
+    try await expect("a safetensors file of 5 tensors, 76 numbers in all", fixture("weights/mixed.safetensors"))
   }
 
   @Test func whatIsWrong() async throws {
@@ -56,7 +56,8 @@ import Testing
         try await errors(loops, "--target", "scalar").filter { $0.hasPrefix("vigc: error: ") }.count == 2)
       let unknown = try write("net.vir", "graph g(%x: f32[2]) -> (%y) {\n  %y = rleu(%x) : f32[2]\n}\n")
       #expect(
-        try await errors(unknown) == ["vigc: error: \(unknown):2:8: no op is called 'rleu'; is 'relu' meant?"])
+        try await errors(unknown)
+          == ["vigc: error: \(unknown):2:8: there is no op 'rleu'", "  ops of a name like it: elu, relu"])
       let weights = try write("w.safetensors", "nothing")
       #expect(
         try await errors(weights)

@@ -23,7 +23,8 @@ enum ForgedModel {
 
   /// A tensor of integers of 64 bits, or of zeros in single precision.
   static func tensor(_ name: String, _ values: [Int], dimensions: [Int]? = nil) -> [UInt8] {
-    (dimensions ?? [values.count]).flatMap { field(1, $0) } + field(2, 7) + values.flatMap { field(7, $0) } + field(8, name)
+    (dimensions ?? [values.count]).flatMap { field(1, $0) } + field(2, 7) + values.flatMap { field(7, $0) }
+      + field(8, name)
   }
   static func zeros(_ name: String, _ dimensions: [Int]) -> [UInt8] {
     let bytes = [UInt8](repeating: 0, count: 4 * dimensions.reduce(1, *))

@@ -100,7 +100,9 @@ extension GraphParser {
     let dy = last.dy - first.dy
     let dx = last.dx - first.dx
     let steps = step.dy != 0 ? dy / step.dy : step.dx != 0 ? dx / step.dx : -1
-    guard steps >= 0, steps < NeighborhoodType.mostOffsets, steps * step.dy == dy, steps * step.dx == dx else { return nil }
+    guard steps >= 0, steps < NeighborhoodType.mostOffsets, steps * step.dy == dy, steps * step.dx == dx else {
+      return nil
+    }
     return steps + 1
   }
 

@@ -31,7 +31,8 @@ public struct TensorData: Hashable, Sendable {
       case .i16, .u16: append(UInt16(truncatingIfNeeded: Int64(nearest: number)))
       case .i32, .u32: append(UInt32(truncatingIfNeeded: Int64(nearest: number)))
       case .i64: append(Int64(nearest: number))
-      case .u64: append(number < 0x1p63 ? UInt64(bitPattern: Int64(nearest: number)) : UInt64(min(number, 0x1.fffffffffffffp63)))
+      case .u64:
+        append(number < 0x1p63 ? UInt64(bitPattern: Int64(nearest: number)) : UInt64(min(number, 0x1.fffffffffffffp63)))
       }
     }
     self.init(element: element, shape: shape, bytes: bytes)

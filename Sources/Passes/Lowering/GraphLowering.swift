@@ -105,7 +105,8 @@ public struct GraphLowering {
     if let known = buffers[root] { return known }
     if let graphType = graph.type(of: root).neighborhood, let storage = graphType.storage {
       let name = program.buffer(
-        graph.values[root.index].name, .arena, storage.element, count: storage.count, range: graphType.storageRange)
+        graph.values[root.index].name, .arena, storage.element, count: max(1, storage.count),
+        range: graphType.storageRange)
       buffers[root] = name
       return name
     }

@@ -30,6 +30,8 @@ struct CheckCommand: AsyncParsableCommand, MemoryLimited {
 
   @OptionGroup var memory: MemoryOptions
 
+  var memoryLimit: MemoryLimit { memory.limit }
+
   func run() async throws {
     let summary = try await Console.progress("checking \(file)") { try check() }
     try Console.line("\(file): \(summary)")

@@ -78,7 +78,8 @@ extension Compilation {
     let settings = options
     let outputs = zip(library.outputElements, library.outputTypes).map { $0 * $1.byteCount }
     try MemoryLimit.require(
-      Extents.sum([library.arenaBytes, library.weightBytes] + outputs), for: "the arena, weights and outputs of \(name)")
+      Extents.sum([library.arenaBytes, library.weightBytes] + outputs), for: "the arena, weights and outputs of \(name)"
+    )
     return try await Console.progress("compiling the C of \(name) and running it") {
       try await CompiledModel.with(library, toolchain: self.options.toolchain, options: settings, body)
     }

@@ -14,16 +14,11 @@ struct MemoryOptions: ParsableArguments {
   var limit: MemoryLimit { gibibytes.map { MemoryLimit(gibibytes: $0) } ?? .standard }
 }
 
-/// A command that runs within a limit of memory.
-protocol MemoryLimited: ParsableCommand {
-  var memory: MemoryOptions { get }
-}
-
 /// A command that compiles takes its limit with the options that all of them have.
 protocol CompilingCommand: MemoryLimited {
   var options: CompileOptions { get }
 }
 
 extension CompilingCommand {
-  var memory: MemoryOptions { options.memory }
+  var memoryLimit: MemoryLimit { options.memory.limit }
 }

@@ -263,7 +263,8 @@ private struct ImportWalk {
         let copy = try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0]
         builder.addOutput(copy, as: output.name)
       case .refused?:
-        problems.append(problem("the output '\(output.name)' depends on a further output of a node, which is not computed"))
+        problems.append(
+          problem("the output '\(output.name)' depends on a further output of a node, which is not computed"))
       case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
       }
     }

@@ -37,7 +37,8 @@ public final class LoopInterpreter {
     self.target = target
     flags = LoopRunFlags()
     try MemoryLimit.require(
-      Extents.sum(program.buffers.map { buffer in Extents.count([buffer.count]).map { $0 * buffer.element.byteCount } }),
+      Extents.sum(
+        program.buffers.map { buffer in Extents.count([buffer.count]).map { $0 * buffer.element.byteCount } }),
       for: "the buffers of \(program.name) as the interpreter keeps them")
     for buffer in program.buffers {
       let window = memory.allocate(LoopWindow.self, count: 1)

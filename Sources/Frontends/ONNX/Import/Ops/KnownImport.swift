@@ -133,7 +133,8 @@ let knownOperators: [ImportedOperator] = [
     let start = KnownArithmetic.numbers(bounds[0])[0]
     let (end, step) = (KnownArithmetic.numbers(bounds[1])[0], KnownArithmetic.numbers(bounds[2])[0])
     let length = ((end - start) / step).rounded(.up)
-    guard length.isFinite, step != 0, max(abs(start), abs(end), abs(step)) < 9e15, length <= Double(KnownArithmetic.mostElements)
+    guard length.isFinite, step != 0, max(abs(start), abs(end), abs(step)) < 9e15,
+      length <= Double(KnownArithmetic.mostElements)
     else {
       throw Diagnostic("from \(start) to \(end) by \(step) is no list that can be known")
     }

@@ -159,7 +159,8 @@ private func summed(
     window.after[axis] += max(0, (count - 1) * window.strides[axis] + window.span(axis) - padded)
   }
   let shape = [type.shape[1], 1] + window.kernel
-  let ones = builder.numbers([Double](repeating: 1, count: try knownExtents(shape).reduce(1, *)), shape: shape, type.element)
+  let ones = builder.numbers(
+    [Double](repeating: 1, count: try knownExtents(shape).reduce(1, *)), shape: shape, type.element)
   let op = Conv2D(
     strides: window.strides, padding: window.padding, dilation: window.dilation, groups: type.shape[1])
   return try builder.apply(op, [x, ones])
