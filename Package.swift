@@ -69,6 +69,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: readmes("Sources/vigc"), swiftSettings: strict + clangHeaders),
+    .executableTarget(
+      name: "vigc-fuzz",
+      dependencies: [
+        "IR", "Passes", "Codegen", "Frontends",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Fuzzing", exclude: ["Corpus", "README.md"], swiftSettings: strict + clangHeaders),
     .testTarget(name: "IRTests", dependencies: ["IR"], swiftSettings: strict),
     .testTarget(name: "PassesTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),
     .testTarget(name: "AdversaryTests", dependencies: ["IR", "Passes", "Frontends"], swiftSettings: strict),

@@ -33,7 +33,7 @@ public struct Golden: Sendable {
     /// - Parameter tolerance: Relative to the standard deviation, and to the norm for the norm. Single elements, which
     ///   average nothing, get four times as much.
     public func mismatch(_ values: [Double], tolerance: Double) -> String? {
-      guard values.count == shape.reduce(1, *) else {
+      guard values.count == Extents.count(shape) else {
         return "\(name) has \(values.count) elements, and the golden is \(shape)"
       }
       for check in checks(values) where !(check.difference <= tolerance) {
@@ -44,7 +44,7 @@ public struct Golden: Sendable {
 
     /// The least tolerance with which `values` match; infinite where none does.
     public func difference(_ values: [Double]) -> Double {
-      guard values.count == shape.reduce(1, *) else { return .infinity }
+      guard values.count == Extents.count(shape) else { return .infinity }
       return checks(values).map(\.difference).max() ?? 0
     }
 

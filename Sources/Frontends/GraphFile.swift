@@ -6,9 +6,6 @@ import IR
 /// The text names where its constants come from: `synthetic:SEED`, a file of weights (a relative path starts at the
 /// text's own folder), or both with a plus between, when what a pass computed lies in the file and the rest is made up.
 public enum GraphFile {
-  /// As many as a spec may describe: a file may be bounded by its bytes, made-up tensors are not.
-  private static let mostSynthetic = 1 << 31
-
   /// Reads a graph and the contents of its named constants, from `weights` or else from what the text names.
   public static func read(_ path: String, weights: WeightSource? = nil) throws -> Graph {
     var graph = try GraphParser.parse(readText(path), file: path)
@@ -40,10 +37,9 @@ public enum GraphFile {
     }
     if let synthetic {
       let madeUp = missing.filter { $0.value.element == .f32 }
-      let elements = madeUp.reduce(0.0) { $0 + Double($1.value.count) }
-      guard elements <= Double(mostSynthetic) else {
-        throw Diagnostic("\(path) asks for \(elements) synthetic weights; at most \(mostSynthetic) are made up")
-      }
+      // A file may be bounded by its bytes, made-up tensors are not.
+      try MemoryLimit.require(
+        Extents.sum(madeUp.map { $0.value.checkedByteCount }), for: "the synthetic weights of \(path)")
       for (name, type) in madeUp {
         graph.weights[name] = synthetic.tensor(name, shape: type.shape)
         missing[name] = nil

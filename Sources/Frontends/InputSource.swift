@@ -50,6 +50,7 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .synthetic(let seed):
       let count = shape.reduce(1, *)
+      try MemoryLimit.require(Extents.count(shape).map { 4 * $0 }, for: "the elements of an input")
       return TensorData(shape: shape, floats: SyntheticWeights(seed: seed).uniform("input", count: count))
     case .numpy, .tensor: return try contents(TensorType(.f32, shape))
     case .image(let path):
@@ -58,8 +59,12 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
           "\(path) is a picture, and the model does not say how to read one; "
             + "give it a .npy file, or the spec a 'normalization' and three channels")
       }
-      let picture = preprocessing.tensor(
-        try RGBImage(path: path), height: shape[2], width: shape[3], normalizes: normalizes)
+      try MemoryLimit.require(Extents.count(shape).map { 4 * $0 }, for: "the elements of an input")
+      let image = try RGBImage(path: path)
+      let size = preprocessing.resizedSize(image, height: shape[2], width: shape[3])
+      try MemoryLimit.require(
+        Extents.count([3, size.width, max(size.height, image.height)]), for: "the pixels of \(path), once resized,")
+      let picture = preprocessing.tensor(image, height: shape[2], width: shape[3], normalizes: normalizes)
       return TensorData(element: .f32, shape: shape, bytes: (0..<shape[0]).flatMap { _ in picture.bytes })
     }
   }
@@ -69,6 +74,8 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
   public func load(_ type: TensorType, name: String) throws -> TensorData {
     switch self {
     case .synthetic(let seed):
+      // As doubles on the way.
+      try MemoryLimit.require(Extents.count(type.shape).map { 8 * $0 }, for: "the elements of the input \(name)")
       let numbers = SyntheticWeights(seed: seed).uniform(name, count: type.count).map(Double.init)
       return TensorData(
         type.element, shape: type.shape, type.element.isFloat ? numbers : numbers.map { $0 < 0 ? 0 : 1 })

@@ -55,7 +55,9 @@ public struct DiagnosticList: Error, Sendable, CustomStringConvertible {
 
 /// The closest of `candidates` to a mistyped `word` by edit distance, nearest first, at most `limit`.
 public func nearest(to word: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
-  let scored = candidates.map { (editDistance(word, $0), $0) }
+  // A distance takes the product of two lengths, and nobody mistypes so long a word.
+  if word.utf8.count > 200 { return [] }
+  let scored = candidates.filter { $0.utf8.count <= 200 }.map { (editDistance(word, $0), $0) }
     .filter { $0.0 <= max(2, max(word.count, $0.1.count) / 3) }
   return scored.sorted { $0 < $1 }.prefix(limit).map(\.1)
 }

@@ -14,7 +14,7 @@ struct Vigc: AsyncParsableCommand {
     subcommands: [
       ModelsCommand.self, PassesCommand.self, TargetsCommand.self, OperatorsCommand.self, CompileCommand.self,
       RunCommand.self, VerifyCommand.self, BenchCommand.self, TuneCommand.self, InspectCommand.self,
-      ExplainCommand.self, OptCommand.self, ExportCommand.self,
+      ExplainCommand.self, OptCommand.self, ExportCommand.self, CheckCommand.self,
     ])
 }
 
@@ -36,7 +36,13 @@ enum Main {
     // An option whose value may be left out. ArgumentParser's own (`defaultAsFlag`, 1.8.2) drops an attached value
     // when another option follows.
     let words = CommandLine.arguments.dropFirst().map { $0 == "--checks" ? "--checks=sample" : $0 }
-    var command = try Vigc.parseAsRoot(words)
+    let command = try Vigc.parseAsRoot(words)
+    let limit = (command as? any MemoryLimited)?.memory.limit ?? .standard
+    try await MemoryLimit.$current.withValue(limit) { try await run(command) }
+  }
+
+  private static func run(_ command: any ParsableCommand) async throws {
+    var command = command
     if var asynchronous = command as? any AsyncParsableCommand {
       try await asynchronous.run()
     } else {

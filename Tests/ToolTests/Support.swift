@@ -9,6 +9,16 @@ let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().de
 
 func fixture(_ path: String) -> String { packageRoot.appendingPathComponent("Tests/Fixtures/\(path)").path }
 
+/// A file of the reference data, which lie beside the package and are not part of a clone.
+func reference(_ path: String) -> String? {
+  // A work tree may lie one folder deeper than the package itself.
+  for folder in ["../shared/reference", "../../shared/reference"] {
+    let url = packageRoot.appendingPathComponent("\(folder)/\(path)").standardizedFileURL
+    if FileManager.default.fileExists(atPath: url.path) { return url.path }
+  }
+  return nil
+}
+
 /// A spec small enough to compile many times.
 let tiny = fixture("specs/tiny.yaml")
 

@@ -50,7 +50,8 @@ extension CPrinter {
     case .cast(let type, let value): return ("(\(declarator(type, "").trimmed))" + operand(value, .prefix), .prefix)
     case .sizeOf(let type): return ("sizeof(\(declarator(type, "").trimmed))", .primary)
     case .conditional(let condition, let then, let otherwise):
-      return ("\(operand(condition, .or)) ? \(operand(then, .or)) : \(operand(otherwise, .conditional))", .conditional)
+      let chosen = "\(operand(then, .or)) : \(operand(otherwise, .conditional))"
+      return ("\(tested(condition)) ? \(chosen)", .conditional)
     case .infix(let symbol, let a, let b): return infix(symbol, a, b)
     case .spelled(let template, let operands): return spelled(template, operands)
     }
@@ -61,11 +62,41 @@ extension CPrinter {
     return precedence < least ? "(\(text))" : text
   }
 
+  /// The condition of a conditional. Clang doubts that `a | (b < c) ? d : e` means what it says.
+  private static func tested(_ condition: CExpression) -> String {
+    let (text, precedence) = rendered(condition)
+    let isDoubted = precedence.isBitwise && operands(condition).map { isTruth($0.b) } ?? false
+    return precedence < .or || isDoubted ? "(\(text))" : text
+  }
+
+  /// The operands of an infix operator, however it is written.
+  private static func operands(_ expression: CExpression) -> (symbol: String, a: CExpression, b: CExpression)? {
+    switch expression {
+    case .infix(let symbol, let a, let b): return (symbol, a, b)
+    case .spelled("{0}", let operands): return operands.first.flatMap { self.operands($0) }
+    case .spelled(let template, let operands):
+      let parts = template.split(separator: " ").map(String.init)
+      guard parts.count == 3, parts[0] == "{0}", parts[2] == "{1}", operands.count == 2 else { return nil }
+      return (parts[1], operands[0], operands[1])
+    case .name, .literal, .call, .subscripted, .member, .prefix, .cast, .sizeOf, .conditional: return nil
+    }
+  }
+
+  /// Whether compilers take an expression for one that is true or false.
+  private static func isTruth(_ expression: CExpression) -> Bool {
+    guard let symbol = operands(expression)?.symbol, let own = Precedence.of(infix: symbol) else {
+      return text(expression).hasPrefix("!")
+    }
+    return [.equality, .relation, .and, .or].contains(own)
+  }
+
   private static func infix(_ symbol: String, _ a: CExpression, _ b: CExpression) -> (String, Precedence) {
     guard let own = Precedence.of(infix: symbol) else { preconditionFailure("no C operator \(symbol)") }
     let left = rendered(a)
     let right = rendered(b)
-    func needs(_ inner: Precedence, right: Bool) -> Bool {
+    func needs(_ text: String, _ inner: Precedence, right: Bool) -> Bool {
+      // GCC takes `!a | b` for a slip of `!a || b`, or of `~a | b`.
+      if inner == .prefix, own.isBitwise, !right, text.hasPrefix("!") { return !isTruth(b) }
       if inner < own || (right && inner == own && !(own == .and || own == .or)) { return true }
       if inner >= .prefix { return false }
       // (a < b) && (c < d) reads well without; everything else mixed with a delicate operator is spelled out.
@@ -74,8 +105,8 @@ extension CPrinter {
       if own.isDelicate { return inner != own || right }
       return inner.isDelicate
     }
-    let leftText = needs(left.precedence, right: false) ? "(\(left.text))" : left.text
-    let rightText = needs(right.precedence, right: true) ? "(\(right.text))" : right.text
+    let leftText = needs(left.text, left.precedence, right: false) ? "(\(left.text))" : left.text
+    let rightText = needs(right.text, right.precedence, right: true) ? "(\(right.text))" : right.text
     return ("\(leftText) \(symbol) \(rightText)", own)
   }
 

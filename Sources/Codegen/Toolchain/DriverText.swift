@@ -135,6 +135,8 @@ enum DriverText {
         }
       }
       check(@P@_check_weights(weights, weight_bytes), "check_weights");
+      free(first);
+      free(out);
     }
 
     static void bench(const @P@_t *m, const unsigned char *in, unsigned char *out, double seconds)

@@ -7,6 +7,9 @@ public struct RGBImage: Hashable, Sendable {
   public var height: Int
   public var pixels: [UInt8]
 
+  /// More than cameras make: what a pixel of a resized picture is made of grows with the side.
+  private static let largestSide = 1 << 16
+
   /// - Precondition: three bytes a pixel, at least one pixel.
   public init(width: Int, height: Int, pixels: [UInt8]) {
     precondition(width > 0 && height > 0 && pixels.count == 3 * width * height, "not an RGB image")
@@ -30,6 +33,9 @@ public struct RGBImage: Hashable, Sendable {
     }
     guard width > 0, height > 0, Int(width) * Int(height) <= 1 << 28 else {
       throw Diagnostic("\(path) is \(width) x \(height) pixels; at most \(1 << 28) are read")
+    }
+    guard max(width, height) <= Self.largestSide else {
+      throw Diagnostic("\(path) is \(width) x \(height) pixels; a side has at most \(Self.largestSide)")
     }
     guard let data = stbi_load_from_memory(bytes, length, &width, &height, &channels, 3) else {
       throw Diagnostic("\(path) cannot be decoded\(Self.reason())")

@@ -31,12 +31,7 @@ public struct ImagePreprocessing: Hashable, Sendable {
   /// - Precondition: three channels.
   public func tensor(_ image: RGBImage, height: Int, width: Int, normalizes: Bool = true) -> TensorData {
     precondition(mean.count == 3 && standardDeviation.count == 3, "a picture has three channels")
-    let target = (width: scaled(width), height: scaled(height))
-    // Which side decides: the one that the picture has least of. Integer division as torchvision has it.
-    let size =
-      image.width * target.height <= image.height * target.width
-      ? (width: target.width, height: max(1, image.height * target.width / image.width))
-      : (width: max(1, image.width * target.height / image.height), height: target.height)
+    let size = resizedSize(image, height: height, width: width)
     let cropped = image.resized(width: size.width, height: size.height, interpolation)
       .centerCropped(width: width, height: height)
     var floats = [Float](repeating: 0, count: 3 * height * width)
@@ -49,6 +44,15 @@ public struct ImagePreprocessing: Hashable, Sendable {
       }
     }
     return TensorData(shape: [1, 3, height, width], floats: floats)
+  }
+
+  /// What a picture is resized to, of which the crop is a part.
+  func resizedSize(_ image: RGBImage, height: Int, width: Int) -> (width: Int, height: Int) {
+    let target = (width: scaled(width), height: scaled(height))
+    // Which side decides: the one that the picture has least of. Integer division as torchvision has it.
+    return image.width * target.height <= image.height * target.width
+      ? (width: target.width, height: max(1, image.height * target.width / image.width))
+      : (width: max(1, image.width * target.height / image.height), height: target.height)
   }
 
   private func scaled(_ size: Int) -> Int { size == crop ? resize : size * resize / crop }

@@ -36,6 +36,7 @@ public enum ONNXExporter {
   }
 
   static func export(_ graph: Graph, version: String, mostBytes: Int) throws -> [UInt8] {
+    try graph.requireTensorBoundary()
     let graph = graph.compacted()
     let weightBytes = graph.weights.values.reduce(0) { $0 + $1.bytes.count }
     // The nodes take next to nothing: a megabyte for the largest model.

@@ -73,12 +73,21 @@ extension Onnx_AttributeProto {
 }
 
 extension Tensor where T == Double {
-  /// Numbers as a tensor of any element type.
+  /// Numbers as a tensor of any element type; what no 64 bits hold is the nearest that they do.
   init(_ element: ElementType, shape: [Int], _ values: [Double]) {
     if element.isFloat {
       self.init(element: element, shape: shape, real: values)
     } else {
-      self.init(element: element, shape: shape, integer: values.map { Int64($0) })
+      self.init(element: element, shape: shape, integer: values.map { Int64(nearest: $0) })
     }
+  }
+}
+
+extension Onnx_NodeProto {
+  /// The name as a layer. The TorchScript exporter writes modules as paths from a root.
+  var layerName: String {
+    let allowed: Set<Character> = ["_", ".", "/", "-", ":"]
+    let path = name.hasPrefix("/") ? String(name.dropFirst()) : name
+    return String(path.map { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) ? $0 : "_" })
   }
 }

@@ -5,6 +5,8 @@ import IR
 /// Opening one reads what it says of its tensors, and checks that. Their contents come later, one by one.
 struct WeightFile: Sendable {
   let tensors: [String: StoredTensor]
+  /// With its article.
+  let format: String
 
   /// - Parameter averaged: Whether the moving averages are wanted that a training checkpoint may hold.
   init(path: String, averaged: Bool = false) throws {
@@ -19,6 +21,7 @@ struct WeightFile: Sendable {
     let archive = !isSafetensors && start.starts(with: ZipArchive.magic) ? try ZipArchive(bytes) : nil
     if let archive, TorchCheckpoint.recognizes(archive) {
       tensors = try TorchCheckpoint(archive, file: file, averaged: averaged).tensors
+      format = "a PyTorch checkpoint"
       return
     }
     // A pickle of protocol 2 or later.
@@ -35,12 +38,14 @@ struct WeightFile: Sendable {
         throw Diagnostic("\(file) is a zip archive, but neither a PyTorch checkpoint nor .npz")
       }
       tensors = try NumpyWeights.tensors(in: archive, file: file)
+      format = "an .npz archive"
       return
     }
     if !isSafetensors && Self.zipSuffixes.contains(where: file.hasSuffix) {
       throw Diagnostic("\(file) is not a zip archive, as PyTorch and NumPy write them: damaged, or of another program")
     }
     tensors = try Safetensors.stored(in: bytes)
+    format = "a safetensors file"
   }
 
   private static let zipSuffixes = [".pth", ".pt", ".pth.tar", ".npz"]

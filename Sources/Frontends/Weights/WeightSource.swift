@@ -54,6 +54,8 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .synthetic(let seed):
       let weights = SyntheticWeights(seed: seed)
+      try MemoryLimit.require(
+        Extents.sum(entries.map { Extents.count($0.shape).map { 4 * $0 } }), for: "the synthetic weights of \(model)")
       return Dictionary(
         entries.filter { $0.role != .counter }.map { entry in
           (entry.name, entry.computed ?? weights.tensor(entry.name, shape: entry.shape))

@@ -1,5 +1,16 @@
 /// What passes ask of a graph and do to it.
 extension Graph {
+  /// Throws a `Diagnostic` where an input or an output is a neighbourhood, which is nothing that a caller could pass: it
+  /// has no bytes of its own.
+  public func requireTensorBoundary() throws {
+    for (what, list) in [("input", inputs), ("output", outputs)] {
+      for value in list where type(of: value).tensor == nil {
+        throw Diagnostic(
+          "the \(what) %\(values[value.index].name) of \(name) is \(type(of: value)), and only tensors go in and out")
+      }
+    }
+  }
+
   /// For each value, the positions in `nodes` of those that read it, ascending, each once. Outputs are not users.
   public var users: [ValueID: [Int]] {
     var users: [ValueID: [Int]] = [:]

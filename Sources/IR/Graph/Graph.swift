@@ -112,7 +112,7 @@ public struct Graph: Sendable {
     _ op: any Op, _ operands: [ValueID], name: String = "", layer: String = "",
     location: Diagnostic.Location? = nil
   ) throws -> [ValueID] {
-    let types = try op.resultTypes(operands.map(type(of:)))
+    let types = try op.checkedResultTypes(operands.map(type(of:)))
     let base = name.isEmpty ? op.mnemonic : name
     let results = types.enumerated().map { index, type in
       addValue(type, name: index == 0 ? base : "\(base).\(index)")

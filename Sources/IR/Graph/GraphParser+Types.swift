@@ -1,6 +1,13 @@
 extension GraphParser {
   /// A tensor or neighbourhood type.
   mutating func type() throws -> ValueType {
+    let place = current.location
+    let type = try uncheckedType()
+    if let problem = type.problem { throw Diagnostic(problem, at: place) }
+    return type
+  }
+
+  private mutating func uncheckedType() throws -> ValueType {
     guard case .word(let word) = current.kind else { throw unexpected("a type, like f32[1,3,224,224]") }
     if acceptWord("neighborhood") { return .neighborhood(try neighborhoodType()) }
     guard let element = ElementType(rawValue: word) else {
@@ -93,7 +100,7 @@ extension GraphParser {
     let dy = last.dy - first.dy
     let dx = last.dx - first.dx
     let steps = step.dy != 0 ? dy / step.dy : step.dx != 0 ? dx / step.dx : -1
-    guard steps >= 0, steps < 1 << 20, steps * step.dy == dy, steps * step.dx == dx else { return nil }
+    guard steps >= 0, steps < NeighborhoodType.mostOffsets, steps * step.dy == dy, steps * step.dx == dx else { return nil }
     return steps + 1
   }
 

@@ -202,7 +202,7 @@ public struct GraphParser {
         return constant
       }
     }
-    let inferred = try located(place) { try op.resultTypes(operands.map(graph.type(of:))) }
+    let inferred = try located(place) { try op.checkedResultTypes(operands.map(graph.type(of:))) }
     if inferred.count != results.count {
       throw Diagnostic("\(mnemonic) has \(inferred.count) results, not \(results.count)", at: place)
     }

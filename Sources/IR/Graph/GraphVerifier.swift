@@ -64,6 +64,7 @@ public struct GraphVerifier {
         continue
       }
       if !defined.insert(input).inserted { report("\(name(input)) is an input twice") }
+      if let problem = graph.type(of: input).problem { report("\(name(input)): \(problem)") }
       checkLayout(input, at: nil)
     }
     for node in graph.nodes {
@@ -129,7 +130,7 @@ public struct GraphVerifier {
 
   private mutating func checkTypes(_ node: Node) {
     do {
-      let inferred = try node.op.resultTypes(node.operands.map(graph.type(of:)))
+      let inferred = try node.op.checkedResultTypes(node.operands.map(graph.type(of:)))
       if inferred.count != node.results.count {
         report("the op has \(inferred.count) results, the node \(node.results.count)", at: node)
         return

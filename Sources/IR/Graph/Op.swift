@@ -40,4 +40,16 @@ extension Op {
   public var region: Graph? { nil }
   public var readsResults: Bool { false }
   public var mnemonic: String { Self.mnemonic }
+
+  /// Types of the results, as `resultTypes` gives them, each of sizes that can be computed with.
+  public func checkedResultTypes(_ operands: [ValueType]) throws -> [ValueType] {
+    for operand in operands {
+      if let problem = operand.problem { throw Diagnostic("\(mnemonic): an operand is \(operand): \(problem)") }
+    }
+    let results = try resultTypes(operands)
+    for result in results {
+      if let problem = result.problem { throw Diagnostic("\(mnemonic): \(problem)") }
+    }
+    return results
+  }
 }

@@ -27,11 +27,11 @@ public struct TensorData: Hashable, Sendable {
       case .f64: append(number.bitPattern)
       case .f16: append(HalfFloat.f16(Float(number)))
       case .bf16: append(HalfFloat.bf16(Float(number)))
-      case .i8, .u8, .bool: append(UInt8(truncatingIfNeeded: Int64(number)))
-      case .i16, .u16: append(UInt16(truncatingIfNeeded: Int64(number)))
-      case .i32, .u32: append(UInt32(truncatingIfNeeded: Int64(number)))
-      case .i64: append(Int64(number))
-      case .u64: append(UInt64(number))
+      case .i8, .u8, .bool: append(UInt8(truncatingIfNeeded: Int64(nearest: number)))
+      case .i16, .u16: append(UInt16(truncatingIfNeeded: Int64(nearest: number)))
+      case .i32, .u32: append(UInt32(truncatingIfNeeded: Int64(nearest: number)))
+      case .i64: append(Int64(nearest: number))
+      case .u64: append(number < 0x1p63 ? UInt64(bitPattern: Int64(nearest: number)) : UInt64(min(number, 0x1.fffffffffffffp63)))
       }
     }
     self.init(element: element, shape: shape, bytes: bytes)
@@ -47,5 +47,12 @@ public struct TensorData: Hashable, Sendable {
       bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
       initialized = count
     }
+  }
+}
+
+extension Int64 {
+  /// The integer part of a number, or the nearest integer that there is; zero for none.
+  public init(nearest number: Double) {
+    self = number.isNaN ? 0 : number >= 0x1p63 ? .max : number <= -0x1p63 ? .min : Int64(number)
   }
 }

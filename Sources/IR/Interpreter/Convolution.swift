@@ -17,6 +17,11 @@ struct ConvolutionGeometry {
   var dilation: [Int]
   var groups: Int
 
+  /// Elements of the image as every tap of a group's inputs sees it, which a product reads; nil where they are too many.
+  var unfoldedCount: Int? {
+    Extents.count([channels / groups, kernelHeight * kernelWidth, outputHeight * outputWidth])
+  }
+
   /// Output columns whose tap `kx` lies inside the image.
   func columns(_ kx: Int) -> Range<Int> {
     Self.inside(extent: width, outputs: outputWidth, stride: strides[1], offset: kx * dilation[1] - left)

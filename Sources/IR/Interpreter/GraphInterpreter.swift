@@ -27,6 +27,8 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
         type.element.isFloat == found.element.isFloat
       else { throw Diagnostic("the input \(names[place]) is \(graph.type(of: input)), not \(found)") }
     }
+    try graph.requireTensorBoundary()
+    try MemoryLimit.require(Self.peakBytes(graph), for: "the values of \(graph.name) as the interpreter keeps them")
     let results = try run(
       graph, values: inputs.map { .tensor($0) }, weights: graph.weights, forcing: forcing, observe: observe)
     return results.map(\.tensor)
@@ -39,7 +41,7 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
   ) throws -> [RuntimeValue<T>] {
     var values = [RuntimeValue<T>?](repeating: nil, count: graph.values.count)
     for (id, value) in zip(graph.inputs, inputs) { values[id.index] = value }
-    let lastUses = lastUses(graph)
+    let lastUses = Self.lastUses(graph)
     func value(_ id: ValueID) -> RuntimeValue<T> {
       guard let value = values[id.index] else { preconditionFailure("%\(graph.values[id.index].name) is not computed") }
       return value
@@ -71,17 +73,5 @@ public struct GraphInterpreter<T: Real & BinaryFloatingPoint & Sendable>: Sendab
     if let constant = node.op as? Constant { return [.tensor(try constant.contents(in: weights))] }
     if let fuse = node.op as? Fuse { return try run(fuse.body, values: operands, weights: weights, observe: nil) }
     return try node.op.evaluate(operands)
-  }
-
-  /// For each node, the values that nobody reads after it.
-  private func lastUses(_ graph: Graph) -> [[ValueID]] {
-    var last = [Int: Int]()
-    for (position, node) in graph.nodes.enumerated() {
-      for id in node.results + node.operands { last[id.index] = position }
-    }
-    for id in graph.outputs { last[id.index] = nil }
-    var result = [[ValueID]](repeating: [], count: graph.nodes.count)
-    for (index, position) in last { result[position].append(ValueID(index)) }
-    return result
   }
 }

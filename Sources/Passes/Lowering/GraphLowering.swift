@@ -30,6 +30,7 @@ public struct GraphLowering {
   }
 
   static func lowered(_ graph: Graph, for target: CompilationTarget) throws -> GraphLowering {
+    try graph.requireTensorBoundary()
     var lowering = GraphLowering(graph, target)
     try lowering.declareBoundary()
     for node in graph.nodes { try lowering.lower(node) }
@@ -167,6 +168,10 @@ public struct GraphLowering {
         let kernel = try Kernels.read(site)
         try kernel.checkLayouts(image: .channelsLast(padding: lanes))
         try kernel.lower(node, into: &self)
+      } else if let concat = node.op as? Concat, node.operands.count > Self.mostParts,
+        (node.operands + node.results).allSatisfy({ graph.tensorType(of: $0).layout == .rowMajor })
+      {
+        lowerParts(node, concat)
       } else {
         try lowerGeneral(node)
       }
@@ -216,6 +221,36 @@ public struct GraphLowering {
     }
     if let failure { throw failure }
     program.entry.call(function, arguments)
+  }
+
+  /// So many parts of a concatenation are written by one function; compilers take minutes for one of hundreds of loops.
+  private static let mostParts = 32
+
+  /// A concatenation of many parts: a call for each, and one function for all of the same shape.
+  private mutating func lowerParts(_ node: Node, _ concat: Concat) {
+    let type = graph.tensorType(of: node.results[0])
+    let axis = concat.axis < 0 ? concat.axis + type.rank : concat.axis
+    let inner = type.shape[(axis + 1)...].reduce(1, *)
+    let result = buffer(for: node.results[0])
+    let row = type.shape[axis] * inner
+    var start = 0
+    for operand in node.operands {
+      let part = graph.tensorType(of: operand)
+      let block = part.shape[axis] * inner
+      let rows = part.count / block
+      let element = LoopType(part.element)
+      let parameters = [
+        LoopParameter("operand", .view(.read, part.element, count: part.count, range: nil)),
+        LoopParameter("result", .view(.write, part.element, count: (rows - 1) * row + block, range: nil)),
+      ]
+      let function = program.function("concat_part", parameters) { builder in
+        builder.loops(over: [rows, block]) { builder, index in
+          builder.store("result", index[0] * row + index[1], .load("operand", index[0] * block + index[1], element))
+        }
+      }
+      program.entry.call(function, [.view(buffer: buffer(for: operand), 0), .view(buffer: result, .constant(start))])
+      start += block
+    }
   }
 
   /// Outputs that are inputs, constants, or read by other nodes as well.

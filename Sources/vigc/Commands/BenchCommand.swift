@@ -5,7 +5,7 @@ import Frontends
 import IR
 
 /// `vigc bench MODEL`.
-struct BenchCommand: AsyncParsableCommand {
+struct BenchCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Compile a model and time it.",
     discussion: "--threads N compiles for N workers and runs on N threads.")

@@ -5,7 +5,7 @@ import Frontends
 import IR
 
 /// `vigc compile MODEL -o DIR`.
-struct CompileCommand: AsyncParsableCommand {
+struct CompileCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compile", abstract: "Write a model as a C library.",
     discussion: """

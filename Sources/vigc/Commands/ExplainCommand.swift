@@ -5,7 +5,7 @@ import IR
 import Passes
 
 /// `vigc explain MODEL`.
-struct ExplainCommand: AsyncParsableCommand {
+struct ExplainCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain", abstract: "Say how each part of a model is lowered, and why.",
     discussion: """

@@ -3,7 +3,7 @@ import Frontends
 import IR
 
 /// `vigc export MODEL -o FILE.onnx`.
-struct ExportCommand: AsyncParsableCommand {
+struct ExportCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write a model, as it was read, as ONNX with its weights.",
     discussion: """

@@ -3,7 +3,7 @@ import Frontends
 import IR
 
 /// `vigc inspect MODEL --stage S`.
-struct InspectCommand: AsyncParsableCommand {
+struct InspectCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Print a model at a stage of its compilation.")
 

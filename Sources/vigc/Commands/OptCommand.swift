@@ -4,7 +4,7 @@ import IR
 import Passes
 
 /// `vigc opt FILE.vir --passes a,b,c`.
-struct OptCommand: AsyncParsableCommand {
+struct OptCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "opt", abstract: "Run passes over a graph, in the order given, and print it.")
 

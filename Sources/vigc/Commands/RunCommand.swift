@@ -4,7 +4,7 @@ import Frontends
 import IR
 
 /// `vigc run MODEL`.
-struct RunCommand: AsyncParsableCommand {
+struct RunCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Compile a model, run it on one input, and print the best classes.")
 

@@ -6,7 +6,7 @@ import IR
 import Passes
 
 /// `vigc tune MODEL -o FILE.json`.
-struct TuneCommand: AsyncParsableCommand {
+struct TuneCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune",
     abstract: "Measure schedules for a model's products, and keep those that beat the cost model's.",

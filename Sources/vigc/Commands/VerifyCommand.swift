@@ -5,7 +5,7 @@ import Frontends
 import IR
 
 /// `vigc verify MODEL`.
-struct VerifyCommand: AsyncParsableCommand {
+struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Compile a model, run it, and compare it with a golden or the interpreter.",
     discussion: """

@@ -236,6 +236,8 @@ struct CompileOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Print the graph after a pass, on standard error.", valueName: "NAME|all"))
   var printIrAfter: String?
 
+  @OptionGroup var memory: MemoryOptions
+
   var toolchain: Toolchain { Toolchain(cc: cc) }
 
   /// The words of `--runner`.

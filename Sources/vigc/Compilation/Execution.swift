@@ -12,6 +12,7 @@ extension Compilation {
   ///   stands for synthetic tensors, and a nameless synthetic source fills every input that has no other.
   func inputs(_ given: [InputOption]) throws -> [TensorData] {
     let graph = model.graph
+    try graph.requireTensorBoundary()
     let names = graph.inputs.map { graph.values[$0.index].name }
     var sources: [String: InputSource] = [:]
     var rest: InputSource? = given.isEmpty ? .synthetic(seed: 0) : nil
@@ -75,6 +76,9 @@ extension Compilation {
       Console.warn("this machine does not run code for \(target.name); running it through \(substitute)")
     }
     let settings = options
+    let outputs = zip(library.outputElements, library.outputTypes).map { $0 * $1.byteCount }
+    try MemoryLimit.require(
+      Extents.sum([library.arenaBytes, library.weightBytes] + outputs), for: "the arena, weights and outputs of \(name)")
     return try await Console.progress("compiling the C of \(name) and running it") {
       try await CompiledModel.with(library, toolchain: self.options.toolchain, options: settings, body)
     }

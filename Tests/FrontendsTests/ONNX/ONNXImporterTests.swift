@@ -284,9 +284,9 @@ import Testing
       }.contains("too large to be known"))
     #expect(
       refusal {
-        $0.graph.initializer = [integers("a", [.min]), integers("b", [-1])]
+        $0.graph.initializer = [integers("a", [7]), integers("b", [0])]
         $0.graph.node = [node("Div", ["a", "b"], ["y"])]
-      }.contains("have no such result in 64 bits"))
+      }.contains("it divides integers by zero"))
 
     // Every part of a file, and every file with a byte changed, is read or refused, and nothing else.
     let bytes = try readFile(fixture("onnx/mobilevig_dynamo.onnx"))

@@ -45,6 +45,11 @@ import Testing
     #expect(Power().apply(9.0, 0.5) == 3)
     #expect(Power().apply(0.0, 0.0) == 1)
     #expect(Power().apply(0.0, -1.0) == .infinity)
+    #expect(Power().apply(-0.0, -1.0) == -.infinity)
+    #expect(Power().apply(-0.0, -2.0) == .infinity)
+    #expect(Power().apply(-1.0, .infinity) == 1)
+    #expect(Power().apply(1.0, .nan) == 1)
+    #expect(Power().apply(-Double.infinity, 0.5) == .infinity)
     #expect(Power().apply(-2.0, 0.3).isNaN)
     #expect(Power().apply(-2.0, -1.0) == -0.5)
   }
@@ -52,8 +57,10 @@ import Testing
   @Test func notANumberIsHandledAsStated() {
     #expect(Relu().apply(Double.nan).isNaN)
     #expect(Relu6().apply(Double.nan).isNaN)
-    #expect(Maximum().apply(Double.nan, 1.0) == 1)
+    #expect(Maximum().apply(Double.nan, 1.0).isNaN)
     #expect(Maximum().apply(1.0, Double.nan).isNaN)
+    #expect(Minimum().apply(Double.nan, 1.0).isNaN)
+    #expect(Minimum().apply(1.0, Double.nan).isNaN)
   }
 
   /// Every pair of broadcast shapes against indices taken modulo the extents.

@@ -64,6 +64,10 @@ extension ImportBuilder {
     _ x: ImportedValue, before: [Int], after: [Int], value: Double = 0
   ) throws -> ImportedValue {
     var x = x
+    let widths = before + after
+    guard widths.allSatisfy({ $0.magnitude <= Self.mostElements }) else {
+      throw Diagnostic("its borders would be \(widths); at most \(Self.mostElements) elements are possible")
+    }
     for (axis, extent) in try type(of: x).shape.enumerated() where before[axis] < 0 || after[axis] < 0 {
       let (start, end) = (max(0, -before[axis]), extent + min(0, after[axis]))
       guard start < end else { throw Diagnostic("nothing is left along axis \(axis) of \(try type(of: x))") }
@@ -72,6 +76,17 @@ extension ImportBuilder {
     let (before, after) = (before.map { max(0, $0) }, after.map { max(0, $0) })
     if (before + after).allSatisfy({ $0 == 0 }) { return x }
     return try apply(Pad(before: before, after: after, value: value), [x])
+  }
+}
+
+extension ImportBuilder {
+  /// An element-wise op over tensors that may have no element; what has none has no result but its shape.
+  mutating func applyToAny(
+    _ op: any Op, _ operands: [ImportedValue], result: ElementType
+  ) throws -> ImportedValue {
+    let types = try operands.map { try type(of: $0) }
+    guard types.contains(where: { $0.count == 0 }) else { return try apply(op, operands) }
+    return known(try KnownArithmetic.nothing(types.map(\.shape), result))
   }
 }
 

@@ -36,6 +36,7 @@ struct ImportedTensors {
     let count = shape.reduce(1, *)
     let isExternal = proto.dataLocation == .external
     if count == 0 { return TensorData(element: element, shape: shape, bytes: []) }
+    try MemoryLimit.require(count * element.byteCount, for: "its contents")
     let bytes: [UInt8]
     if isExternal {
       bytes = try external(proto.externalData, byteCount: count * element.byteCount)

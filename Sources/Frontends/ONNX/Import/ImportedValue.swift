@@ -45,6 +45,8 @@ struct ImportBuilder {
   var name = ""
   private var constants: [Int: ValueID] = [:]
   private var knownCount = 0
+  /// What all that is known takes: it is kept until the model is read.
+  private var knownBytes = 0
   /// What was joined, where something known was: a slice may lie in one part, and is known then if that is.
   var joins: [ValueID: (axis: Int, parts: [ImportedValue])] = [:]
   /// What values that only repeat another repeat: operators that broadcast read that.
@@ -56,8 +58,12 @@ struct ImportBuilder {
 
   mutating func known(_ data: TensorData, name: String? = nil, isInitializer: Bool = false) -> ImportedValue {
     knownCount += 1
+    knownBytes += data.bytes.count
     return .known(KnownTensor(data: data, name: name ?? self.name, isInitializer: isInitializer, id: knownCount))
   }
+
+  /// Throws where what is known takes more than the memory limit.
+  func requireRoom() throws { try MemoryLimit.require(knownBytes, for: "the tensors that are known ahead of a run") }
 
   mutating func known(_ tensor: Tensor<Double>) -> ImportedValue { known(TensorData(encoding: tensor)) }
 
@@ -111,15 +117,28 @@ struct ImportBuilder {
 
   /// An op of several results over values: computed now where all of them are known.
   mutating func applyAll(_ op: any Op, _ operands: [ImportedValue]) throws -> [ImportedValue] {
-    let types = try op.resultTypes(operands.map { .tensor(try type(of: $0)) })
+    let types = try op.checkedResultTypes(operands.map { .tensor(try type(of: $0)) })
     let tensors = operands.compactMap(\.known)
     if tensors.count == operands.count {
       if types.contains(where: { $0.tensor?.count ?? 0 > Self.mostKnown }) {
         throw Diagnostic("its results have more than \(Self.mostKnown) elements")
       }
-      return try op.evaluate(tensors.map { .tensor($0.tensor) }).map { known($0.tensor) }
+      try requireRoom()
+      return try op.evaluateWithinLimit(tensors.map { .tensor($0.tensor) }, results: types).map { known($0.tensor) }
     }
     return try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer).map { .computed($0) }
+  }
+
+  /// Makes a value an output by the model's own name. What has that name on the way to it gets another.
+  mutating func addOutput(_ id: ValueID, as name: String) {
+    graph.outputs.append(id)
+    if graph.values[id.index].name == name { return }
+    if let other = graph.values.indices.first(where: { graph.values[$0].name == name }),
+      !(graph.inputs + graph.outputs).contains(ValueID(other))
+    {
+      graph.rename(ValueID(other), to: "\(name).1")
+    }
+    graph.rename(id, to: name)
   }
 
   /// What an operator that broadcasts may read for a value: what it repeats, if the result has its shape all the same.
@@ -152,13 +171,15 @@ struct ImportBuilder {
   /// An op of one result over values: computed now, in double and rounded once, where all of them are known.
   mutating func apply(_ op: any Op, _ operands: [ImportedValue]) throws -> ImportedValue {
     let types = try operands.map { ValueType.tensor(try type(of: $0)) }
-    guard let result = try op.resultTypes(types)[0].tensor, result.count <= Self.mostElements else {
+    guard let result = try op.checkedResultTypes(types)[0].tensor, result.count <= Self.mostElements else {
       throw Diagnostic("its result has more than \(Self.mostElements) elements")
     }
     let tensors = operands.compactMap(\.known)
     if tensors.count == operands.count {
       if result.count > Self.mostKnown { throw Diagnostic("its result has more than \(Self.mostKnown) elements") }
-      return known(try op.evaluate(tensors.map { .tensor($0.tensor) })[0].tensor)
+      try requireRoom()
+      let values = tensors.map { RuntimeValue<Double>.tensor($0.tensor) }
+      return known(try op.evaluateWithinLimit(values, results: [.tensor(result)])[0].tensor)
     }
     return .computed(try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer)[0])
   }

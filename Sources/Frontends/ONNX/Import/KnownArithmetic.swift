@@ -1,42 +1,14 @@
 import IR
 
-/// Arithmetic on integers and truths that are known when a model is compiled: what shapes are computed with.
+/// What ops have no semantics for, on tensors that are known when a model is compiled: choices among, and repetitions of,
+/// tensors that may have no element.
 enum KnownArithmetic {
   /// More elements than any list of extents has.
   static let mostElements = 1 << 24
 
-  /// Two tensors element by element, broadcast by numpy's rule.
-  static func integers(_ name: String, _ a: Tensor<Double>, _ b: Tensor<Double>) throws -> Tensor<Double> {
-    let (x, y) = (a.integer, b.integer)
-    return try broadcast([a.shape, b.shape], element: a.element) { index in
-      try integer(name, x[index[0]], y[index[1]])
-    }
-  }
-
-  private static func integer(_ name: String, _ a: Int64, _ b: Int64) throws -> Int64 {
-    let (result, overflow): (Int64, Bool)
-    switch name {
-    case "Add": (result, overflow) = a.addingReportingOverflow(b)
-    case "Sub": (result, overflow) = a.subtractingReportingOverflow(b)
-    case "Mul": (result, overflow) = a.multipliedReportingOverflow(by: b)
-    case "Div": (result, overflow) = a.dividedReportingOverflow(by: b)
-    case "Mod":
-      let (rest, failed) = a.remainderReportingOverflow(dividingBy: b)
-      (result, overflow) = (rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest, failed)
-    case "Max": (result, overflow) = (max(a, b), false)
-    case "Min": (result, overflow) = (min(a, b), false)
-    default: preconditionFailure("\(name) is no arithmetic")
-    }
-    if overflow { throw Diagnostic("\(a) and \(b) have no such result in 64 bits") }
-    return result
-  }
-
-  /// Two tensors of numbers, compared.
-  static func compared(
-    _ a: Tensor<Double>, _ b: Tensor<Double>, _ test: (Double, Double) -> Bool
-  ) throws -> Tensor<Double> {
-    let (x, y) = (numbers(a), numbers(b))
-    return try broadcast([a.shape, b.shape], element: .bool) { test(x[$0[0]], y[$0[1]]) ? 1 : 0 }
+  /// Nothing element by element with a tensor, by numpy's rule: no elements of a type.
+  static func nothing(_ shapes: [[Int]], _ element: ElementType) throws -> Tensor<Double> {
+    try broadcast(shapes, element: element) { _ in 0 }
   }
 
   /// `condition ? a : b`, in the element type of `a`.
@@ -55,36 +27,13 @@ enum KnownArithmetic {
     return try broadcast(shapes, element: a.element) { truths[$0[0]] != 0 ? x[$0[1]] : y[$0[2]] }
   }
 
-  /// The elements in double; integers beyond 2^53 are none that shapes have.
+  /// The elements in double, to which integers beyond 2^53 are rounded.
   static func numbers(_ tensor: Tensor<Double>) -> [Double] {
     switch tensor.storage {
     case .real(let values): values
-    case .integer(let values): values.map(Double.init)
+    case .integer(let values):
+      tensor.element == .u64 ? values.map { Double(UInt64(bitPattern: $0)) } : values.map(Double.init)
     }
-  }
-
-  /// Whether an operator folds integers that are known.
-  static func reduces(_ name: String) -> Bool { ["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"].contains(name) }
-
-  /// A fold of integers along axes.
-  static func reduced(
-    _ name: String, _ x: Tensor<Double>, axes: Set<Int>, keeps: Bool
-  ) throws -> Tensor<Double> {
-    let operations = ["ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"]
-    guard let operation = operations[name] else { throw Diagnostic("integers are summed, multiplied or compared only") }
-    let kept = x.shape.indices.map { axes.contains($0) ? 1 : x.shape[$0] }
-    var result = [Int64?](repeating: nil, count: kept.reduce(1, *))
-    let places = strides(kept)
-    let own = strides(x.shape)
-    for (position, value) in x.integer.enumerated() {
-      var place = 0
-      for axis in kept.indices where !axes.contains(axis) {
-        place += position / own[axis] % x.shape[axis] * places[axis]
-      }
-      result[place] = try result[place].map { try integer(operation, $0, value) } ?? value
-    }
-    let shape = keeps ? kept : x.shape.indices.filter { !axes.contains($0) }.map { x.shape[$0] }
-    return Tensor(element: x.element, shape: shape, integer: result.map { $0 ?? (operation == "Mul" ? 1 : 0) })
   }
 
   /// The elements at these places, under another shape.

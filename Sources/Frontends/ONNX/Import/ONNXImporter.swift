@@ -138,6 +138,7 @@ private struct ImportWalk {
         continue
       }
       do {
+        try builder.requireRoom()
         scope.values[proto.name] = builder.known(try tensors.read(proto), name: proto.name, isInitializer: true)
       } catch is ImportedTensors.Empty {
         empty.append(proto.name)
@@ -241,22 +242,28 @@ private struct ImportWalk {
 
   private mutating func readOutputs(_ scope: Scope) throws {
     if model.graph.output.isEmpty { problems.append(problem("it has no output")) }
+    var seen: Set<String> = []
     for output in model.graph.output {
+      if !seen.insert(output.name).inserted {
+        problems.append(problem("two outputs are called '\(output.name)'"))
+        continue
+      }
       switch scope.values[output.name] {
       case .computed(let id)? where !builder.graph.inputs.contains(id) && !builder.graph.outputs.contains(id):
-        if builder.graph.values[id.index].name != output.name { builder.graph.rename(id, to: output.name) }
-        builder.graph.outputs.append(id)
+        builder.addOutput(id, as: output.name)
       case .computed(let id)?:
         // An input, or what is an output already, under a further name.
         let type = builder.graph.tensorType(of: id)
         let copy = try builder.graph.add(Reshape(shape: type.shape), [id], name: output.name)[0]
-        builder.graph.outputs.append(copy)
+        builder.addOutput(copy, as: output.name)
       case .known(let tensor)?:
         // Nothing that depends on an input: contents, which are copied.
         let value = try builder.graphValue(.known(tensor))
         let shape = tensor.data.shape
-        builder.graph.outputs.append(try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0])
-      case .refused?: break
+        let copy = try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0]
+        builder.addOutput(copy, as: output.name)
+      case .refused?:
+        problems.append(problem("the output '\(output.name)' depends on a further output of a node, which is not computed"))
       case nil: problems.append(problem("the output '\(output.name)' is computed nowhere"))
       }
     }
@@ -268,7 +275,8 @@ private struct ImportWalk {
     for node in nodes {
       visited += 1
       if visited > Self.mostNodes { throw problem("it comes to more than \(Self.mostNodes) nodes") }
-      for name in node.output where !name.isEmpty && scope.values[name] != nil {
+      var own: Set<String> = []
+      for name in node.output where !name.isEmpty && (scope.values[name] != nil || !own.insert(name).inserted) {
         throw problem("'\(name)' is computed twice, the second time by \(label(node, scope))")
       }
       var inputs: [ImportedValue?] = []
@@ -348,8 +356,9 @@ private struct ImportWalk {
       type: node.opType, version: Int(version), inputs: inputs, hasOutput: node.output.map { !$0.isEmpty },
       attributes: reader)
     let first = builder.graph.values.count
-    builder.layer = scope.prefix + layer(node)
+    builder.layer = scope.prefix + node.layerName
     builder.name = scope.prefix + (node.output.first ?? "")
+    try builder.requireRoom()
     let results = try handler.build(&builder, call, &tensors)
     try reader.finish()
     for (result, name) in zip(results, node.output) {
@@ -359,13 +368,6 @@ private struct ImportWalk {
       }
     }
     return results
-  }
-
-  /// A node's name as a layer. The TorchScript exporter writes modules as paths from a root.
-  private func layer(_ node: Onnx_NodeProto) -> String {
-    let allowed: Set<Character> = ["_", ".", "/", "-", ":"]
-    let name = node.name.hasPrefix("/") ? String(node.name.dropFirst()) : node.name
-    return String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) ? $0 : "_" })
   }
 
   private mutating func inline(

@@ -83,6 +83,11 @@ extension LoopCode {
     _ from: LoopType, _ to: LoopType, _ result: Place, _ source: Place, isSaturating: Bool
   ) -> Step {
     let lanes = to.lanes
+    if from.element == .u64 || to.element == .u64 {
+      let read = wideReader(source, from, to, isSaturating: isSaturating)
+      let write = wideWriter(result, to)
+      return { for lane in 0..<lanes { write(lane, read(lane)) } }
+    }
     guard let target = to.element?.integerRange else {
       if from.element?.isFloat == true {
         let (read, write) = (realReader(source, from), realWriter(result, to))
@@ -120,5 +125,54 @@ extension LoopCode {
     if value <= Double(target.lowerBound) { return target.lowerBound }
     if value >= Double(target.upperBound) { return target.upperBound }
     return Int(value)
+  }
+
+  // MARK: Unsigned integers of 64 bits, the upper half of which no `Int` holds
+
+  /// Elements as they are to be converted: truncated and, where asked, clamped to the result's type.
+  private static func wideReader(
+    _ place: Place, _ from: LoopType, _ to: LoopType, isSaturating: Bool
+  ) -> (Int) -> Int128 {
+    let bits = 8 * (to.element?.byteCount ?? 8)
+    let isSigned = (to.element?.integerRange?.lowerBound ?? -1) < 0
+    let least = isSigned ? -(Int128(1) << Int128(bits - 1)) : 0
+    let most = (Int128(1) << Int128(isSigned ? bits - 1 : bits)) - 1
+    let clamps = isSaturating && to.element?.isFloat == false
+    if from.element?.isFloat == true {
+      let read = realReader(place, from)
+      return { lane in
+        let value = read(lane).rounded(.towardZero)
+        if clamps {
+          return value.isNaN ? 0 : value <= Double(least) ? least : value >= Double(most) ? most : Int128(value)
+        }
+        guard let integer = Int128(exactly: value), (least...most).contains(integer) else {
+          preconditionFailure("convert \(to): \(value) does not fit; saturate would clamp it")
+        }
+        return integer
+      }
+    }
+    let unsigned = place.assumingMemoryBound(to: UInt64.self)
+    let read: (Int) -> Int128
+    if from.element == .u64 {
+      read = { Int128(unsigned[$0]) }
+    } else {
+      let narrow = integerReader(place, from)
+      read = { Int128(narrow($0)) }
+    }
+    return clamps ? { min(max(read($0), least), most) } : read
+  }
+
+  private static func wideWriter(_ place: Place, _ type: LoopType) -> (Int, Int128) -> Void {
+    switch type.element {
+    case .f32, .f16, .bf16:
+      let write = realWriter(place, type)
+      return { write($0, Double(Float($1))) }
+    case .f64:
+      let write = realWriter(place, type)
+      return { write($0, Double($1)) }
+    default:
+      let write = integerWriter(place, type)
+      return { write($0, Int(truncatingIfNeeded: $1)) }
+    }
   }
 }

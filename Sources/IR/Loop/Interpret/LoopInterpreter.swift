@@ -36,6 +36,9 @@ public final class LoopInterpreter {
     self.program = program
     self.target = target
     flags = LoopRunFlags()
+    try MemoryLimit.require(
+      Extents.sum(program.buffers.map { buffer in Extents.count([buffer.count]).map { $0 * buffer.element.byteCount } }),
+      for: "the buffers of \(program.name) as the interpreter keeps them")
     for buffer in program.buffers {
       let window = memory.allocate(LoopWindow.self, count: 1)
       window.initialize(

@@ -1,6 +1,9 @@
 // Types, indices and values of the `.vil` text.
 
 extension LoopParser {
+  /// More than any machine's vectors have.
+  private static let mostLanes = 1 << 12
+
   /// `f32`, `f32x8`, `mask`, `maskx8`.
   mutating func type() throws -> LoopType {
     guard let type = Self.type(token) else { throw unexpected("a type such as f32, i32x8 or maskx8") }
@@ -11,7 +14,7 @@ extension LoopParser {
   private static func type(_ token: LoopToken) -> LoopType? {
     let parts = token.text.split(separator: "x", omittingEmptySubsequences: false)
     let lanes = parts.count == 1 ? 1 : parts.count == 2 ? Int(parts[1]) : nil
-    guard token.kind == .name, let lanes, let head = parts.first else { return nil }
+    guard token.kind == .name, let lanes, (0...mostLanes).contains(lanes), let head = parts.first else { return nil }
     if head == "mask" { return .mask(lanes: lanes) }
     return ElementType(rawValue: String(head)).map { LoopType($0, lanes: lanes) }
   }
@@ -24,9 +27,15 @@ extension LoopParser {
   }
 
   /// A sum of products.
-  mutating func index() throws -> LoopIndex {
+  mutating func index() throws -> LoopIndex { try nested { try $0.sum() } }
+
+  private mutating func sum() throws -> LoopIndex {
+    let place = token.location
     var sum = try product()
+    var terms = 1
     while true {
+      terms += 1
+      if terms > Self.mostTerms { throw Diagnostic("an index of more than \(Self.mostTerms) terms", at: place) }
       if accept("+") {
         sum = .add(sum, try product())
       } else if accept("-") {
@@ -38,8 +47,12 @@ extension LoopParser {
   }
 
   private mutating func product() throws -> LoopIndex {
+    let start = token.location
     var product = try factor()
+    var factors = 1
     while at("*") {
+      factors += 1
+      if factors > Self.mostTerms { throw Diagnostic("an index of more than \(Self.mostTerms) factors", at: start) }
       advance()
       let place = token
       let right = try factor()
@@ -83,7 +96,9 @@ extension LoopParser {
   }
 
   /// Any value; see `LoopValue` for the spellings.
-  mutating func value() throws -> LoopValue {
+  mutating func value() throws -> LoopValue { try nested { try $0.flatValue() } }
+
+  private mutating func flatValue() throws -> LoopValue {
     let place = token
     let isCall = isFollowed(by: "(")
     let word = try name("a value")
@@ -105,13 +120,13 @@ extension LoopParser {
       try expect("]")
       return .gather(buffer: buffer, offsets, type, mask: try optionalMask())
     case "splat" where beginsCounted:
-      let lanes = try integer()
+      let lanes = try integer(in: 1...Self.mostLanes, "the number of lanes")
       return .splat(try value(), lanes: lanes)
     case "index" where beginsTyped, "iota" where beginsTyped:
       let type = try type()
       return .index(try index(), type, step: word == "iota" ? 1 : 0)
     case "lanemask" where beginsCounted:
-      let lanes = try integer()
+      let lanes = try integer(in: 1...Self.mostLanes, "the number of lanes")
       return .firstLanes(try index(), lanes: lanes)
     case "convert" where beginsTyped, "saturate" where beginsTyped:
       let type = try type()

@@ -13,12 +13,37 @@ extension LoopProgram {
 struct LoopParser {
   private let tokens: [LoopToken]
   private var position = 0
+  /// Blocks, indices and values around the one that is being read.
+  private var depth = 0
+
+  /// Deeper than anything that people or kernels write, and not so deep that a stack ends.
+  private static let deepest = 256
+  /// As many terms as an index may have: a sum is as deep as it is long.
+  static let mostTerms = 1024
 
   init(tokens: [LoopToken]) {
     self.tokens = tokens
   }
 
   var token: LoopToken { tokens[position] }
+
+  /// Reads something that may hold others of its kind.
+  mutating func nested<Result>(_ read: (inout LoopParser) throws -> Result) throws -> Result {
+    depth += 1
+    defer { depth -= 1 }
+    if depth > Self.deepest { throw Diagnostic("nested more than \(Self.deepest) deep", at: token.location) }
+    return try read(&self)
+  }
+
+  /// An integer of a range.
+  mutating func integer(in range: ClosedRange<Int>, _ what: String) throws -> Int {
+    let place = token.location
+    let value = try integer()
+    guard range.contains(value) else {
+      throw Diagnostic("\(what) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)", at: place)
+    }
+    return value
+  }
 
   /// Whether the token after this one is `symbol`.
   func isFollowed(by symbol: String) -> Bool {
@@ -136,14 +161,14 @@ struct LoopParser {
     try expect(":")
     let (element, count) = try array()
     let range = try optionalRange()
-    let alignment = accept("align") ? try integer() : 64
+    let alignment = accept("align") ? try integer(in: 1...1 << 20, "the alignment") : 64
     return LoopBuffer(name, storage, element, count: count, range: range, alignment: alignment)
   }
 
   private mutating func array() throws -> (ElementType, Int) {
     let element = try choice(ElementType.self, "an element type")
     try expect("[")
-    let count = try integer()
+    let count = try integer(in: 0...1 << 48, "the number of elements")
     try expect("]")
     return (element, count)
   }
@@ -178,7 +203,9 @@ struct LoopParser {
     return LoopValueFunction(name, parameters, type, body, result)
   }
 
-  mutating func block() throws -> [LoopStatement] {
+  mutating func block() throws -> [LoopStatement] { try nested { try $0.flatBlock() } }
+
+  private mutating func flatBlock() throws -> [LoopStatement] {
     try expect("{")
     var statements: [LoopStatement] = []
     while !accept("}") {
@@ -296,7 +323,7 @@ struct LoopParser {
     let type = try type()
     var count: Int?
     if accept("[") {
-      count = try integer()
+      count = try integer(in: 0...1 << 20, "the number of registers")
       try expect("]")
     }
     let range = try optionalRange()

@@ -39,6 +39,9 @@ extension LoopVerifier {
           continue
         }
         verify(view, called: buffer, for: parameter, access, element, LoopPlace.range(element, range))
+        if view.isScratch, parallelFunctions.contains(name) {
+          report("\(name) has a parallel loop, and \(buffer) is scratch, which is each worker's own")
+        }
         guard verify(index, in: place), let offset = place.form(of: index) else { continue }
         let room = AffineIndex(view.count) - offset
         if !(place.analysis.proves(nonNegative: offset) && place.analysis.proves(nonNegative: room - count)) {

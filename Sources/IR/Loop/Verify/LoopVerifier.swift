@@ -34,6 +34,7 @@
 // Parallel loops
 // 13. No round of a parallel loop touches an element that another round writes (see `LoopRaces`); calls inside are
 //     followed with their arguments put in. Scratch is exempt: each worker has its own, which holds nothing at first.
+//     No function that has a parallel loop, or calls one that does, is passed scratch.
 // 14. A round assigns no register from outside the loop; parallel loops are not nested, not through calls either.
 //
 // Whatever the analysis does not know is refused. Not proved: that conversions from floats fit, or anything about the values

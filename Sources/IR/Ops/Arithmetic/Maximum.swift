@@ -1,17 +1,17 @@
 import RealModule
 
-/// a where a > b, b elsewhere: where one is NaN, the result is b.
+/// a where a > b, b elsewhere; NaN where either is NaN.
 public struct Maximum: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "maximum"
 
   public init() {}
 
   public func apply<T: Real & BinaryFloatingPoint & Sendable>(_ a: T, _ b: T) -> T {
-    a > b ? a : b
+    a > b || a.isNaN ? a : b
   }
 
   public func buildReal(_ builder: inout LoopBuilder, _ operands: [LoopValue], _ type: LoopType) -> LoopValue {
-    .maximum(operands[0], operands[1])
+    .maximumOrNaN(operands[0], operands[1])
   }
 
   public func apply(_ x: [Int64], _ element: ElementType) -> Int64 { element.isLess(x[1], x[0]) ? x[0] : x[1] }

@@ -4,6 +4,9 @@ import RealModule
 public struct BuildNeighborhood: Op {
   public static let mnemonic = "neighborhood"
 
+  /// Larger images have more neighbours than can be listed.
+  private static let largestSide = 1 << 16
+
   public var construction: any GraphConstruction
 
   public init(construction: any GraphConstruction) {
@@ -25,6 +28,9 @@ public struct BuildNeighborhood: Op {
     let checker = try OperandChecker(self, operands, ["x"] + type(of: construction).dataNames)
     let x = try checker.real(0, rank: 4)
     let data = try operands.indices.dropFirst().map { try checker.tensor($0) }
+    if max(x.shape[2], x.shape[3]) > Self.largestSide {
+      throw checker.failure(0, mustBe: "an image of at most \(Self.largestSide) rows and columns")
+    }
     let form = try construction.form(height: x.shape[2], width: x.shape[3], channels: x.shape[1], data: data)
     try construction.check(x: x, data: data)
     return [.neighborhood(NeighborhoodType(form, batch: x.shape[0], height: x.shape[2], width: x.shape[3]))]

@@ -72,6 +72,8 @@ public struct Conv2D: Op {
       images: x.shape[0], channels: x.shape[1], height: x.shape[2], width: x.shape[3], outputs: weight.shape[0],
       outputHeight: size[0], outputWidth: size[1], kernelHeight: weight.shape[2], kernelWidth: weight.shape[3],
       strides: strides, top: padding[0], left: padding[1], dilation: dilation, groups: groups)
+    try MemoryLimit.require(
+      geometry.unfoldedCount.map { $0 * MemoryLayout<T>.size }, for: "the windows of a convolution, one beside the other,")
     let result = convolve(x.real, weight.real, bias, geometry)
     return [.tensor(Tensor(element: x.element, shape: [x.shape[0], weight.shape[0]] + size, real: result))]
   }

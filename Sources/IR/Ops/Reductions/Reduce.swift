@@ -1,7 +1,7 @@
 import RealModule
 
 /// All elements along some axes folded into one, of the same type. Integers wrap around, and their mean is rounded towards
-/// zero; of truths there are a maximum and a minimum.
+/// zero; of truths there are a maximum and a minimum. Where an element is NaN, so is the result.
 public struct Reduce: Op {
   public static let mnemonic = "reduce"
 
@@ -103,8 +103,8 @@ public struct Reduce: Op {
     switch kind {
     case .sum: return group.reduce(0, +)
     case .mean: return group.reduce(0, +) / T(group.count)
-    case .maximum: return group.reduce(group[0]) { $1 > $0 ? $1 : $0 }
-    case .minimum: return group.reduce(group[0]) { $1 < $0 ? $1 : $0 }
+    case .maximum: return group.reduce(group[0]) { $1 > $0 || $1.isNaN ? $1 : $0 }
+    case .minimum: return group.reduce(group[0]) { $1 < $0 || $1.isNaN ? $1 : $0 }
     case .l1: return group.reduce(0) { $0 + abs($1) }
     case .l2: return group.reduce(0) { $0 + $1 * $1 }.squareRoot()
     case .product: return group.reduce(1, *)
@@ -166,8 +166,8 @@ public struct Reduce: Op {
         let next: LoopValue
         switch kind {
         case .sum, .mean, .logSum: next = fold + value
-        case .maximum: next = .maximum(value, fold)
-        case .minimum: next = .minimum(value, fold)
+        case .maximum: next = isReal ? .maximumOrNaN(value, fold) : .maximum(value, fold)
+        case .minimum: next = isReal ? .minimumOrNaN(value, fold) : .minimum(value, fold)
         case .l1: next = fold + .unary(.absolute, value)
         case .l2, .sumOfSquares: next = isReal ? .fma(value, value, fold) : fold + value * value
         case .product: next = fold * value

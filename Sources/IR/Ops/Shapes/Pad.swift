@@ -15,6 +15,8 @@ public struct Pad: Op {
     case wrap
   }
 
+  private static let mostAxes = 6
+
   public var before: [Int]
   public var after: [Int]
   public var value: Double
@@ -48,6 +50,11 @@ public struct Pad: Op {
     let x = try checker.tensor(0)
     try checker.check("before", before, count: x.rank, minimum: 0)
     try checker.check("after", after, count: x.rank, minimum: 0)
+    // Each has loops of its own for what is before, inside and after.
+    let bordered = (0..<x.rank).filter { before[$0] > 0 || after[$0] > 0 }
+    if bordered.count > Self.mostAxes {
+      throw checker.problem("it pads \(bordered.count) axes; at most \(Self.mostAxes) are possible at once")
+    }
     if mode == .reflect {
       for axis in 0..<x.rank where max(before[axis], after[axis]) >= x.shape[axis] {
         throw checker.problem(
@@ -55,7 +62,7 @@ public struct Pad: Op {
             + "not \(max(before[axis], after[axis]))")
       }
     }
-    if !x.element.isFloat && value.rounded() != value {
+    if let range = x.element.integerRange, Int(exactly: value).map(range.contains) != true {
       throw checker.problem("the value \(value) does not fit a tensor of \(x.element.rawValue)")
     }
     let shape = (0..<x.rank).map { before[$0] + x.shape[$0] + after[$0] }

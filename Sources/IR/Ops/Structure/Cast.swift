@@ -34,9 +34,14 @@ public struct Cast: MixedElementwiseOp {
       if element == .bool { return .integer(value == 0 ? 0 : 1) }
       return .integer(clamped(value))
     case .integer(let value):
-      if element.isFloat { return .real(rounded(elements[0] == .u64 ? T(UInt64(bitPattern: value)) : T(value))) }
+      if element.isFloat { return .real(elements[0] == .u64 ? real(UInt64(bitPattern: value)) : real(value)) }
       return .integer(value)
     }
+  }
+
+  /// An integer as a float of the type, rounded once.
+  private func real<T: BinaryFloatingPoint>(_ value: some BinaryInteger) -> T {
+    element == .f64 ? T(value) : T(rounded(Float(value)))
   }
 
   /// Half floats are rounded to: what they leave out is why one casts to them.

@@ -66,6 +66,16 @@ extension LoopValue {
     .select(mask, .constant(1, LoopType(.bool)), .constant(0, LoopType(.bool)))
   }
 
+  /// The greater of two floats; NaN where either is NaN. Both are used twice.
+  static func maximumOrNaN(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
+    .select(.compare(.notEqual, a, a), a, .maximum(a, b))
+  }
+
+  /// The lesser of two floats; NaN where either is NaN. Both are used twice.
+  static func minimumOrNaN(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
+    .select(.compare(.notEqual, a, a), a, .minimum(a, b))
+  }
+
   /// A literal of a type, rounded to float32 where that is the type.
   static func literal(_ value: Double, _ type: LoopType) -> LoopValue {
     .constant(type.element == .f32 ? Double(Float(value)) : value, type)

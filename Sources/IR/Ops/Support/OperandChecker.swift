@@ -91,15 +91,9 @@ struct OperandChecker {
     return type
   }
 
-  /// Every extent positive, and the element count one a 64-bit byte offset can address.
+  /// Every extent positive, and no more axes and elements than can be computed with.
   func checkShape(_ shape: [Int]) throws {
-    var count = 1
-    for extent in shape {
-      if extent <= 0 { throw problem("the shape [\(list(shape))] has an extent of \(extent); extents are at least 1") }
-      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-      if overflow || product > 1 << 48 { throw problem("the shape [\(list(shape))] has too many elements") }
-      count = product
-    }
+    if let text = Extents.problem(shape) { throw problem(text) }
   }
 
   /// A parameter list of `count` integers of at least `minimum`, each small enough that sums and products cannot

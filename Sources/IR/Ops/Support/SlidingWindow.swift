@@ -1,5 +1,8 @@
 /// How a window moves over the rows and columns of an image: the geometry that convolution and pooling share.
 struct SlidingWindow {
+  /// Kernels plan rows and columns one by one.
+  private static let largestSide = 1 << 24
+
   var kernel: [Int]
   var strides: [Int]
   /// Top, left, bottom, right.
@@ -16,6 +19,9 @@ struct SlidingWindow {
     try checker.check("padding", padding, count: 4, minimum: 0)
     try checker.check("dilation", dilation, count: 2, minimum: 1)
     let extents = [height, width]
+    if max(height, width) > Self.largestSide {
+      throw checker.problem("an image of \(height) x \(width) pixels; a side has at most \(Self.largestSide)")
+    }
     for axis in 0..<2 {
       let padded = padding[axis] + extents[axis] + padding[axis + 2]
       let span = dilation[axis] * (kernel[axis] - 1) + 1
@@ -39,11 +45,22 @@ struct SlidingWindow {
   /// Whether the window sees at some output nothing but padding.
   func missesOperand(height: Int, width: Int) -> Bool {
     zip([height, width], outputSize(height: height, width: width)).enumerated().contains { axis, extents in
-      (0..<extents.1).contains { output in
+      let (extent, outputs) = extents
+      if (outputs - 1) * strides[axis] - padding[axis] >= extent { return true }
+      // Those that begin inside see what they begin at; of the others the first tap inside counts.
+      return (0..<min(outputs, ceilDivide(padding[axis], strides[axis]))).contains { output in
         let first = output * strides[axis] - padding[axis]
-        return !(0..<kernel[axis]).contains { (0..<extents.0).contains(first + $0 * dilation[axis]) }
+        let tap = ceilDivide(-first, dilation[axis])
+        return tap >= kernel[axis] || first + tap * dilation[axis] >= extent
       }
     }
+  }
+
+  /// Where along an axis the first tap lies that is inside the operand, of a window that sees some of it.
+  func firstInside(_ output: LoopIndex, axis: Int, extent: Int) -> LoopIndex {
+    let first = output * strides[axis] - .constant(padding[axis])
+    let inside = padding[axis] > 0 ? LoopIndex.maximum(first, first % dilation[axis]) : first
+    return .minimum(inside, .constant(extent - 1))
   }
 
   /// Calls `body` inside loops over the window's taps at output (oy, ox) with (ky, kx) and the operand's (y, x), and

@@ -82,7 +82,8 @@ public struct GridSample: Op {
     if mode == .nearest { point.round(.toNearestOrEven) }
     switch padding {
     case .zeros: break
-    case .border: point = min(max(point, 0), length - 1)
+    // A cubic kernel reaches further in, so it is for its taps to stay inside.
+    case .border: if mode != .cubic { point = min(max(point, 0), length - 1) }
     case .reflection: point = reflected(point, extent: extent)
     }
     let first: T
@@ -205,7 +206,8 @@ public struct GridSample: Op {
     if mode == .nearest { point = builder.let("point", .f32, .unary(.round, point)) }
     switch padding {
     case .zeros: break
-    case .border: point = builder.let("point", .f32, .minimum(.maximum(point, .f32(0)), last))
+    case .border:
+      if mode != .cubic { point = builder.let("point", .f32, .minimum(.maximum(point, .f32(0)), last)) }
     case .reflection: point = buildReflected(&builder, point, extent: extent)
     }
     let first: LoopValue

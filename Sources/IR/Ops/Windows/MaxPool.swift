@@ -1,6 +1,8 @@
 import RealModule
 
 /// The maximum over a sliding window of each channel: operand x [N, C, H, W]. Padding never wins.
+///
+/// NaN is not greater than a number, nor a number than NaN: as in ONNX, it stays where it is the first of its window.
 public struct MaxPool: Op {
   public static let mnemonic = "max_pool"
 
@@ -73,8 +75,10 @@ public struct MaxPool: Op {
     try requireFloat32(operands + results)
     let x = operands[0]
     let result = results[0]
+    let extents = [x.shape[2], x.shape[3]]
     builder.loops(over: result.shape) { builder, index in
-      let best = builder.register("best", .f32, .f32(-.infinity))
+      let first = (0..<2).map { window.firstInside(index[$0 + 2], axis: $0, extent: extents[$0]) }
+      let best = builder.register("best", .f32, x.load(Array(index[..<2]) + first))
       window.buildTaps(&builder, height: x.shape[2], width: x.shape[3], oy: index[2], ox: index[3]) {
         builder, _, _, y, x1 in
         builder.assign(best, .maximum(x.load([index[0], index[1], y, x1]), .variable(best)))

@@ -23,7 +23,7 @@ public struct FoldConstants: Pass {
         let shape = rewriter.graph.tensorType(of: operand).shape
         operands.append(.tensor(Tensor(shape: shape, real: values)))
       }
-      let result = try node.op.evaluate(operands)[0].tensor
+      let result = try node.op.evaluateWithinLimit(operands, results: [.tensor(type)])[0].tensor
       return [
         try rewriter.addConstant(
           result.real, shape: result.shape, hint: rewriter.name(of: node), like: node)

@@ -17,6 +17,7 @@ private func splitHeads(_ builder: inout ImportBuilder, _ x: ImportedValue, _ he
 /// Each head `count` times in a row.
 private func repeatedHeads(_ builder: inout ImportBuilder, _ x: ImportedValue, _ count: Int) throws -> ImportedValue {
   if count == 1 { return x }
+  if count > 1 << 12 { throw Diagnostic("it repeats each head \(count) times; at most \(1 << 12) are possible") }
   let shape = try builder.type(of: x).shape
   let apart = try builder.shaped(x, [shape[0], shape[1], 1, shape[2], shape[3]])
   let copies = try builder.joined([ImportedValue](repeating: apart, count: count), along: 2)
@@ -79,10 +80,12 @@ private func attention(_ builder: inout ImportBuilder, _ call: ImportCall) throw
     scores = try builder.node("Add", scores, mask)
   }
   if isCausal {
+    _ = try knownExtents([rows, columns])
     let values = (0..<rows).flatMap { row in (0..<columns).map { $0 - past > row ? -Double.infinity : 0 } }
     scores = try builder.node("Add", scores, builder.numbers(values, shape: [rows, columns], element))
   }
   if call.has(6) {
+    _ = try knownExtents([columns])
     let places = builder.known(
       Tensor<Double>(element: .i64, shape: [1, 1, 1, columns], integer: (0..<columns).map { Int64($0) }))
     let lengths = try builder.shaped(call.input(6), [shape[0], 1, 1, 1])
@@ -110,7 +113,7 @@ private func rotaryEmbedding(_ builder: inout ImportBuilder, _ call: ImportCall)
   let given = try call.attributes.integer("rotary_embedding_dim") ?? 0
   let x = try splitHeads(&builder, call.input(0), heads)
   let shape = try builder.type(of: x).shape
-  let size = given == 0 ? shape[3] : given
+  let size = given == 0 ? shape.last ?? 0 : given
   guard shape.count == 4, size >= 2, size <= shape[3], size % 2 == 0 else {
     throw Diagnostic("it turns \(size) of the numbers of \(type); there must be so many, and an even number")
   }
@@ -155,7 +158,7 @@ private func likelihoodLoss(
   guard type.rank >= 2, target.shape == [type.shape[0]] + type.shape[2...], !target.element.isFloat else {
     throw Diagnostic("its targets are \(target); they must be the place of a class for each of \(type)")
   }
-  let classes = type.shape[1]
+  let classes = try knownExtents([type.shape[1]])[0]
   let column = [1, classes] + type.shape.dropFirst(2).map { _ in 1 }
   let places = builder.known(
     Tensor<Double>(element: target.element, shape: column, integer: (0..<classes).map { Int64($0) }))

@@ -24,6 +24,9 @@ func convolved(
       strides: window.strides, padding: window.padding, dilation: window.dilation, groups: groups)
     return try builder.apply(op, [x, weight] + (bias.map { [$0] } ?? []))
   default:
+    if window.kernel[0] > 1 << 12 {
+      throw Diagnostic("its window is \(window.kernel[0]) planes deep; at most \(1 << 12) are possible")
+    }
     // The planes that a window sees become channels, and its places along the first axis images.
     guard let count = window.count(0, extent: shape[2], roundsUp: false) else {
       throw Diagnostic(
@@ -120,10 +123,13 @@ func transposedWindow(
   for axis in spatial.indices {
     guard (1...1 << 31).contains(sizes[axis]) else { throw Diagnostic("its 'output_shape' is \(sizes)") }
     let whole = window.strides[axis] * (spatial[axis] - 1) + outputPadding[axis] + window.span(axis)
-    let total = max(0, whole - sizes[axis])
-    window.before[axis] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2
-    // What a result has beyond the whole is zeros at its end.
-    window.after[axis] = whole - sizes[axis] - window.before[axis]
+    // Where the result has more than the whole, zeros come on either side that padding would be taken from; behind it all
+    // where its size is given.
+    let padding = whole - sizes[axis]
+    let total = automatic.hasPrefix("SAME") ? padding : max(0, padding)
+    let half = total >> 1
+    window.before[axis] = automatic == "SAME_UPPER" ? half : total - half
+    window.after[axis] = padding - window.before[axis]
   }
   return window
 }

@@ -26,8 +26,9 @@ private func variadic(_ name: String, _ op: any Op, as type: String) -> Imported
 private func combined(
   _ builder: inout ImportBuilder, _ name: String, _ op: any Op, _ a: ImportedValue, _ b: ImportedValue
 ) throws -> ImportedValue {
-  if let a = a.known, let b = b.known, !a.data.element.isFloat, !b.data.element.isFloat {
-    return builder.known(try KnownArithmetic.integers(name, a.tensor, b.tensor))
+  if name == "Div" && a.known != nil { try refuseZeros(among: b) }
+  if try builder.type(of: a).count == 0 || builder.type(of: b).count == 0 {
+    return try builder.applyToAny(op, [a, b], result: builder.type(of: a).element)
   }
   for (x, other) in [(a, b), (b, a)] where name == "Add" {
     // An index plus nothing: exporters add where each image of the batch starts, and the first starts at 0.
@@ -38,6 +39,12 @@ private func combined(
     return x
   }
   return try builder.apply(op, builder.beforeRepetition([a, b]))
+}
+
+/// A divisor that is known to be zero is a mistake of the model: no integer is divided by it.
+private func refuseZeros(among divisor: ImportedValue) throws {
+  guard let known = divisor.known, !known.data.element.isFloat, known.tensor.integer.contains(0) else { return }
+  throw Diagnostic("it divides integers by zero")
 }
 
 /// An operator on the bits of integers.
@@ -71,10 +78,9 @@ let elementwiseOperators: [ImportedOperator] = [
   ImportedOperator("Mod") { builder, call in
     let truncates = try call.attributes.flag("fmod") ?? false
     let (a, b) = (try call.input(0), try call.input(1))
-    if let a = a.known, let b = b.known, !truncates, !a.data.element.isFloat, !b.data.element.isFloat {
-      return [builder.known(try KnownArithmetic.integers("Mod", a.tensor, b.tensor))]
-    }
-    return [try builder.apply(Modulo(sign: truncates ? .dividend : .divisor), [a, b])]
+    if a.known != nil { try refuseZeros(among: b) }
+    let op = Modulo(sign: truncates ? .dividend : .divisor)
+    return [try builder.applyToAny(op, [a, b], result: builder.type(of: a).element)]
   },
   variadic("Max", Maximum(), as: "Max"),
   variadic("Min", Minimum(), as: "Min"),

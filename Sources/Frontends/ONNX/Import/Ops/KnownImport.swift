@@ -3,30 +3,19 @@ import IR
 
 // Operators on what is known when the model is compiled: constants, shapes, and arithmetic on them.
 
-private func comparison(
-  _ name: String, _ relation: Comparison.Relation, _ test: @escaping @Sendable (Double, Double) -> Bool
-) -> ImportedOperator {
+private func comparison(_ name: String, _ relation: Comparison.Relation) -> ImportedOperator {
   ImportedOperator(name) { builder, call in
-    let (a, b) = (try call.input(0), try call.input(1))
-    if let a = a.known, let b = b.known {
-      return [builder.known(try KnownArithmetic.compared(a.tensor, b.tensor, test))]
-    }
-    return [try builder.apply(Comparison(relation), [a, b])]
+    [try builder.applyToAny(Comparison(relation), [call.input(0), call.input(1)], result: .bool)]
   }
 }
 
-private func logical(
-  _ name: String, _ kind: Bitwise.Kind, _ test: @escaping @Sendable (Double, Double) -> Bool
-) -> ImportedOperator {
+private func logical(_ name: String, _ kind: Bitwise.Kind) -> ImportedOperator {
   ImportedOperator(name) { builder, call in
     let operands = [try call.input(0), try call.input(1)]
     for operand in operands where try builder.type(of: operand).element != .bool {
       throw Diagnostic("it combines \(try builder.type(of: operand)); both operands must be bool")
     }
-    if let a = operands[0].known, let b = operands[1].known {
-      return [builder.known(try KnownArithmetic.compared(a.tensor, b.tensor, test))]
-    }
-    return [try builder.apply(Bitwise(kind), operands)]
+    return [try builder.applyToAny(Bitwise(kind), operands, result: .bool)]
   }
 }
 
@@ -37,6 +26,20 @@ private func rounding(_ name: String, _ rule: FloatingPointRoundingRule, _ op: a
     }
     return [builder.known(Tensor<Double>(element: x.element, shape: x.shape, real: x.real.map { $0.rounded(rule) }))]
   }
+}
+
+/// The integers from a start on, by a step, before an end.
+private func integerRange(_ bounds: [Int64], _ element: ElementType) throws -> Tensor<Double> {
+  let (start, end, step) = (bounds[0], bounds[1], bounds[2])
+  let (distance, overflow) = end.subtractingReportingOverflow(start)
+  let (quotient, failed) = distance.dividedReportingOverflow(by: step)
+  let length = overflow || failed ? Int.max : Int(quotient) + (distance % step == 0 ? 0 : 1)
+  if length > KnownArithmetic.mostElements {
+    throw Diagnostic("from \(start) to \(end) by \(step) is no list that can be known")
+  }
+  let isEmpty = distance == 0 || (distance < 0) != (step < 0)
+  let values = (0..<(isEmpty ? 0 : length)).map { start + Int64($0) * step }
+  return Tensor(element: element, shape: [values.count], integer: values)
 }
 
 private let onlyKnown = "anything that depends on the input"
@@ -121,16 +124,20 @@ let knownOperators: [ImportedOperator] = [
   },
   ImportedOperator("Range", onlyKnown) { builder, call in
     let bounds = try (0..<3).map { try call.known($0, "its bounds").tensor }
-    guard bounds.allSatisfy({ $0.count == 1 && $0.element == bounds[0].element }),
-      let start = bounds.first.map(KnownArithmetic.numbers)?.first
-    else { throw Diagnostic("its bounds are not three numbers of one type") }
+    guard bounds.allSatisfy({ $0.count == 1 && $0.element == bounds[0].element }) else {
+      throw Diagnostic("its bounds are not three numbers of one type")
+    }
+    if !bounds[0].element.isFloat {
+      return [builder.known(try integerRange(bounds.map { $0.integer[0] }, bounds[0].element))]
+    }
+    let start = KnownArithmetic.numbers(bounds[0])[0]
     let (end, step) = (KnownArithmetic.numbers(bounds[1])[0], KnownArithmetic.numbers(bounds[2])[0])
     let length = ((end - start) / step).rounded(.up)
-    guard length.isFinite, max(abs(start), abs(end), abs(step)) < 9e15, length <= Double(KnownArithmetic.mostElements)
+    guard length.isFinite, step != 0, max(abs(start), abs(end), abs(step)) < 9e15, length <= Double(KnownArithmetic.mostElements)
     else {
       throw Diagnostic("from \(start) to \(end) by \(step) is no list that can be known")
     }
-    let values = (0..<max(0, Int(length))).map { start + Double($0) * step }
+    let values = (0..<Int(max(0, length))).map { start + Double($0) * step }
     return [builder.known(Tensor<Double>(bounds[0].element, shape: [values.count], values))]
   },
   ImportedOperator(
@@ -187,14 +194,14 @@ let knownOperators: [ImportedOperator] = [
     }
     return [try builder.apply(Select(), operands)]
   },
-  comparison("Equal", .equal) { $0 == $1 },
-  comparison("Less", .less) { $0 < $1 },
-  comparison("LessOrEqual", .lessOrEqual) { $0 <= $1 },
-  comparison("Greater", .greater) { $0 > $1 },
-  comparison("GreaterOrEqual", .greaterOrEqual) { $0 >= $1 },
-  logical("And", .and) { $0 != 0 && $1 != 0 },
-  logical("Or", .or) { $0 != 0 || $1 != 0 },
-  logical("Xor", .xor) { ($0 != 0) != ($1 != 0) },
+  comparison("Equal", .equal),
+  comparison("Less", .less),
+  comparison("LessOrEqual", .lessOrEqual),
+  comparison("Greater", .greater),
+  comparison("GreaterOrEqual", .greaterOrEqual),
+  logical("And", .and),
+  logical("Or", .or),
+  logical("Xor", .xor),
   ImportedOperator("Not") { builder, call in
     let x = try call.input(0)
     let type = try builder.type(of: x)

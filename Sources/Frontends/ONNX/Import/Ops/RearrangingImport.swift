@@ -113,6 +113,7 @@ let rearrangingOperators: [ImportedOperator] = [
     guard time != batch, lengths.shape == [x.shape[batch]], lengths.element == .i64 else {
       throw Diagnostic("its lengths are \(lengths); they must be i64, one for each of \(x.shape[batch]) sequences")
     }
+    _ = try knownExtents([x.shape[time]])
     // The place t of a sequence of length n comes from n - 1 - t, where that is in front of its end.
     func along(_ axis: Int) -> [Int] { x.shape.indices.map { $0 == axis ? x.shape[axis] : 1 } }
     let places = builder.known(
@@ -133,6 +134,7 @@ let rearrangingOperators: [ImportedOperator] = [
     guard axis > 0, update.rank == cache.rank else {
       throw Diagnostic("it writes \(update) into \(cache) along axis \(axis), which must not be that of the batch")
     }
+    _ = try knownExtents([update.shape[axis]])
     func along(_ axis: Int) -> [Int] { update.shape.indices.map { $0 == axis ? update.shape[axis] : 1 } }
     var places = builder.known(
       Tensor<Double>(element: .i64, shape: along(axis), integer: (0..<update.shape[axis]).map { Int64($0) }))

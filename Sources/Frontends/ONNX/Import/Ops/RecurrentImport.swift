@@ -80,7 +80,7 @@ private struct Recurrence {
   func state(_ builder: inout ImportBuilder, _ call: ImportCall, _ index: Int, _ direction: Int) throws -> ImportedValue
   {
     guard call.has(index) else {
-      let zeros = [Double](repeating: 0, count: batch * hidden)
+      let zeros = [Double](repeating: 0, count: try knownExtents([batch, hidden]).reduce(1, *))
       return builder.numbers(zeros, shape: [batch, hidden], element)
     }
     var value = try call.input(index)

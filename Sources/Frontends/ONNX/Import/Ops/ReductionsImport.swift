@@ -9,14 +9,9 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
     let x = try call.input(0)
     let type = try builder.type(of: x)
     var axes = try call.axes(rank: type.rank) ?? []
-    if axes.isEmpty {
-      if nothing { return [x] }
-      axes = Array(0..<type.rank)
-    }
-    if axes.isEmpty { return [x] }
-    if let known = x.known, !known.data.element.isFloat, KnownArithmetic.reduces(name) {
-      return [builder.known(try KnownArithmetic.reduced(name, known.tensor, axes: Set(axes), keeps: keeps))]
-    }
+    if axes.isEmpty && !nothing { axes = Array(0..<type.rank) }
+    if !kind.isDefined(on: type.element) { throw Diagnostic("it is not defined on \(type.element.rawValue)") }
+    if axes.isEmpty { return [try foldedAlone(&builder, kind, x)] }
     if type.count == 0 {
       // Of nothing at all: what a fold starts from.
       let kept = type.shape.indices.map { axes.contains($0) ? 1 : type.shape[$0] }
@@ -27,8 +22,21 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
       let values = [Double](repeating: start, count: try knownExtents(kept).reduce(1, *))
       return [builder.known(Tensor<Double>(type.element, shape: shape, values))]
     }
-    if !kind.isDefined(on: type.element) { throw Diagnostic("it is not defined on \(type.element.rawValue)") }
     return [try builder.apply(Reduce(kind: kind, axes: axes.sorted(), keepDims: keeps), [x])]
+  }
+}
+
+/// Each element folded with no other: what a fold does to the one element of a set.
+private func foldedAlone(
+  _ builder: inout ImportBuilder, _ kind: Reduce.Kind, _ x: ImportedValue
+) throws -> ImportedValue {
+  let type = try builder.type(of: x)
+  switch kind {
+  case .sum, .mean, .maximum, .minimum, .product: return x
+  case .l1, .l2, .sumOfSquares, .logSum, .logSumExp:
+    if type.count == 0 { return x }
+    let alone = try builder.shaped(x, type.shape + [1])
+    return try builder.apply(Reduce(kind: kind, axes: [type.rank], keepDims: false), [alone])
   }
 }
 
@@ -85,7 +93,7 @@ private func alongAxis(
   let axis = try call.axis(call.attributes.integer("axis") ?? (call.version >= 13 ? -1 : 1), rank: type.rank)
   if call.version >= 13 || axis == type.rank - 1 { return [try body(&builder, x, axis)] }
   let rows = type.shape[..<axis].reduce(1, *)
-  let flat = try builder.apply(Reshape(shape: [rows, type.count / rows]), [x])
+  let flat = try builder.apply(Reshape(shape: [rows, type.count / max(1, rows)]), [x])
   return [try builder.apply(Reshape(shape: type.shape), [body(&builder, flat, 1)])]
 }
 

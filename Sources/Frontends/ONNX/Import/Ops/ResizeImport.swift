@@ -17,6 +17,14 @@ private struct AxisResize {
     case roundPreferCeil = "round_prefer_ceil"
     case floor
     case ceil
+    /// Before operator set 11, which has no mode: up where it makes smaller, else down.
+    case old
+
+    /// By the name that the standard has.
+    init?(standard name: String) {
+      self.init(rawValue: name)
+      if self == .old { return nil }
+    }
   }
 
   enum Coordinates: String {
@@ -26,32 +34,37 @@ private struct AxisResize {
     case alignCorners = "align_corners"
     case asymmetric
     case cropAndResize = "tf_crop_and_resize"
+    /// Of operator set 11 alone.
+    case halfPixelForNearest = "tf_half_pixel_for_nn"
   }
 
   var extent: Int
   var size: Int
   var scale: Double
+  /// The size before it was rounded, where a scale was given.
+  var length: Double
   var region: (start: Double, end: Double) = (0, 1)
   var kernel: Kernel
   var coordinates: Coordinates
   var antialiases: Bool
   var excludesOutside: Bool
 
-  /// Where an element of the result lies in the operand.
-  private func coordinate(_ place: Int) -> Double {
-    let (y, n) = (Double(place), Double(extent))
-    // The size before it was rounded, as the standard has it.
-    let length = scale * n
+  /// Where an element of the result lies in the operand: in float32, as the scales are. With a scale of 1/3, which is
+  /// none of float32's, the third element comes out at 1 and not shortly before it.
+  private func coordinate(_ place: Int) -> Float {
+    let (y, n, scale, length) = (Float(place), Float(extent), Float(scale), Float(length))
     switch coordinates {
     case .halfPixel: return (y + 0.5) / scale - 0.5
-    case .halfPixelSymmetric: return n / 2 * (1 - Double(size) / length) + (y + 0.5) / scale - 0.5
-    case .pytorchHalfPixel: return length == 1 ? -0.5 : (y + 0.5) / scale - 0.5
+    case .halfPixelForNearest: return (y + 0.5) / scale
+    case .halfPixelSymmetric: return n / 2 * (1 - Float(size) / length) + (y + 0.5) / scale - 0.5
+    case .pytorchHalfPixel: return size == 1 ? 0 : (y + 0.5) / scale - 0.5
+    // By the size before it was rounded, as ONNX's own tests have it.
     case .alignCorners: return length == 1 ? 0 : y * (n - 1) / (length - 1)
     case .asymmetric: return y / scale
     case .cropAndResize:
-      let width = region.end - region.start
-      let moved = length == 1 ? width * (n - 1) / 2 : y * width * (n - 1) / (length - 1)
-      return moved + region.start * (n - 1)
+      let (start, width) = (Float(region.start), Float(region.end) - Float(region.start))
+      let moved = size == 1 ? width * (n - 1) / 2 : y * width * (n - 1) / (length - 1)
+      return moved + start * (n - 1)
     }
   }
 
@@ -66,6 +79,7 @@ private struct AxisResize {
       case .roundPreferCeil: isSecond = ratio >= 0.5
       case .floor: isSecond = ratio == 1
       case .ceil: isSecond = true
+      case .old: isSecond = scale < 1 || ratio == 1
       }
       return isSecond ? [0, 1] : [1, 0]
     case .linear: return spread(ratio, reach: 1) { max(0, 1 - $0) }
@@ -93,7 +107,7 @@ private struct AxisResize {
     var rows: [[Double]] = []
     var isOutside: [Bool] = []
     for place in 0..<size {
-      let x = coordinate(place)
+      let x = Double(coordinate(place))
       let upper = x.rounded(.up)
       var row = weights(x == upper ? 1 : x - upper + 1)
       let start = Int(upper) - row.count / 2
@@ -149,6 +163,9 @@ private func resized(
   _ builder: inout ImportBuilder, _ x: ImportedValue, axis: Int, _ resize: AxisResize
 ) throws -> (value: ImportedValue, isOutside: [Bool]) {
   let element = try builder.type(of: x).element
+  // An element may be made of all of its axis, and places are found by trying.
+  let reach = resize.antialiases ? min(4 / resize.scale, Double(resize.extent)) : 4
+  _ = try knownExtents([resize.size, Int(min(reach, 0x1p31)) + 4])
   let (first, weights, isOutside) = resize.table()
   let isChoice = weights.allSatisfy { $0 == [1] }
   // Beyond the border every place is the border's.
@@ -173,13 +190,17 @@ let resizeOperators: [ImportedOperator] = [
     let axes =
       try attributes.integers("axes").map { try $0.map { try call.axis($0, rank: type.rank) } } ?? Array(0..<type.rank)
     if Set(axes).count != axes.count { throw Diagnostic("its axes \(axes) name an axis twice") }
+    if type.count == 0 { throw Diagnostic("it resizes \(type), which is empty") }
+    if let axis = axes.first(where: { type.shape[$0] > mostExtent }) {
+      throw Diagnostic("axis \(axis) of \(type) is longer than the \(mostExtent) elements that are resized")
+    }
     let isOld = call.version < 11
     let scales = try call.numbers(isOld ? 1 : 2, "the scales") ?? []
     let sizes = isOld ? [] : try call.integers(3, "the sizes") ?? []
     let region = isOld ? [] : try call.numbers(1, "the region") ?? []
 
     let mode = try attributes.string("mode") ?? "nearest"
-    let nearestText = try attributes.string("nearest_mode") ?? (isOld ? "floor" : "round_prefer_floor")
+    let nearestText = try attributes.string("nearest_mode") ?? "round_prefer_floor"
     let coordinateText =
       try attributes.string("coordinate_transformation_mode") ?? (isOld ? "asymmetric" : "half_pixel")
     let factor = try attributes.float("cubic_coeff_a") ?? -0.75
@@ -187,10 +208,12 @@ let resizeOperators: [ImportedOperator] = [
     let excludes = try attributes.flag("exclude_outside") ?? false
     let outside = try attributes.float("extrapolation_value") ?? 0
     let policy = try attributes.string("keep_aspect_ratio_policy") ?? "stretch"
-    guard let nearest = AxisResize.NearestMode(rawValue: nearestText) else {
+    guard let nearest = isOld ? .old : AxisResize.NearestMode(standard: nearestText) else {
       throw Diagnostic("there is no 'nearest_mode' of '\(nearestText)'")
     }
-    guard let coordinates = AxisResize.Coordinates(rawValue: coordinateText) else {
+    guard let coordinates = AxisResize.Coordinates(rawValue: coordinateText),
+      coordinates != .halfPixelForNearest || call.version < 13
+    else {
       throw Diagnostic("the coordinates '\(coordinateText)' are not supported")
     }
     let kernel: AxisResize.Kernel
@@ -203,18 +226,21 @@ let resizeOperators: [ImportedOperator] = [
 
     var factors: [Double]
     var extents: [Int]
+    var lengths: [Double]
     if !sizes.isEmpty {
       guard sizes.count == axes.count, sizes.allSatisfy({ (1...mostExtent).contains($0) }) else {
         throw Diagnostic("its sizes are \(sizes); they must be \(axes.count) positive numbers, at most \(mostExtent)")
       }
       factors = zip(sizes, axes).map { Double($0) / Double(type.shape[$1]) }
       extents = sizes
+      lengths = sizes.map { Double($0) }
       switch policy {
       case "stretch": break
       case "not_larger", "not_smaller":
         let common = (policy == "not_larger" ? factors.min() : factors.max()) ?? 1
         factors = factors.map { _ in common }
-        extents = axes.map { Int((common * Double(type.shape[$0]) + 0.5).rounded(.down)) }
+        lengths = axes.map { common * Double(type.shape[$0]) }
+        extents = lengths.map { Int(($0 + 0.5).rounded(.down)) }
       default: throw Diagnostic("there is no 'keep_aspect_ratio_policy' of '\(policy)'")
       }
     } else {
@@ -222,7 +248,9 @@ let resizeOperators: [ImportedOperator] = [
         throw Diagnostic("its scales are \(scales); they must be \(axes.count) positive numbers")
       }
       factors = scales
-      extents = zip(scales, axes).map { Int(($0 * Double(type.shape[$1])).rounded(.down)) }
+      // In float32, as the scales are: 7 tenths of 10 are 7.
+      lengths = zip(scales, axes).map { Double(Float($0) * Float(type.shape[$1])) }
+      extents = lengths.map { Int($0.rounded(.down)) }
     }
     guard extents.allSatisfy({ (1...mostExtent).contains($0) }) else {
       throw Diagnostic("its result would be \(extents) along the axes \(axes); extents are from 1 to \(mostExtent)")
@@ -235,8 +263,8 @@ let resizeOperators: [ImportedOperator] = [
     var outsides: [(axis: Int, places: [Bool])] = []
     for (place, axis) in axes.enumerated() {
       var resize = AxisResize(
-        extent: type.shape[axis], size: extents[place], scale: factors[place], kernel: kernel,
-        coordinates: coordinates, antialiases: antialiases, excludesOutside: excludes)
+        extent: type.shape[axis], size: extents[place], scale: factors[place], length: lengths[place],
+        kernel: kernel, coordinates: coordinates, antialiases: antialiases, excludesOutside: excludes)
       if coordinates == .cropAndResize {
         resize.region = (region[place], region[place + axes.count])
         guard resize.region.start.magnitude < 1e6, resize.region.end.magnitude < 1e6 else {

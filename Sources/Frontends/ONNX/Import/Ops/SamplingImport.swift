@@ -41,7 +41,7 @@ let samplingOperators: [ImportedOperator] = [
     }
     let base = builder.numbers(points, shape: [1, count, size.count - 1], theta.element)
     let matrices = try builder.permuted(call.input(0), [0, 2, 1])
-    let repeated = try builder.joined([ImportedValue](repeating: base, count: size[0]), along: 0)
+    let repeated = try builder.node("Expand", base, builder.integers([size[0], count, size.count - 1]))
     return [
       try builder.shaped(builder.node("MatMul", repeated, matrices), [size[0]] + spatial + [size.count - 2])
     ]
@@ -69,6 +69,7 @@ let samplingOperators: [ImportedOperator] = [
       throw Diagnostic(
         "its offsets are \(offsets); they must be [\(images), \(parts) * \(taps) * 2, \(rows), \(columns)]")
     }
+    _ = try knownExtents([taps, rows, columns, 2])
     // Where each tap lies without an offset, as coordinates from -1 to 1 of the outer edges, last axis first.
     let places = [rows, columns]
     func coordinate(_ place: Double, _ axis: Int) -> Double { (2 * place + 1) / Double(x.shape[axis + 2]) - 1 }
@@ -112,7 +113,10 @@ let samplingOperators: [ImportedOperator] = [
     let regions = try builder.type(of: call.input(1))
     let mode = try call.attributes.string("mode") ?? "avg"
     if mode != "avg" { throw Diagnostic("the mode '\(mode)' is not supported") }
-    let coordinates = try call.attributes.string("coordinate_transformation_mode") ?? "half_pixel"
+    // Operator set 10 knows no shift by half a pixel.
+    let coordinates =
+      try call.attributes.string("coordinate_transformation_mode")
+      ?? (call.version >= 16 ? "half_pixel" : "output_half_pixel")
     guard ["half_pixel", "output_half_pixel"].contains(coordinates) else {
       throw Diagnostic("there are no coordinates '\(coordinates)'")
     }

@@ -137,12 +137,12 @@ let shapeOperators: [ImportedOperator] = [
     let extent = type.shape[axis]
     var sizes = try call.integers(1, "the sizes") ?? call.attributes.integers("split")
     if extent < 1 { throw Diagnostic("there is nothing to split along axis \(axis) of \(type)") }
-    if sizes == nil, count > 0, count <= extent {
+    if sizes == nil, count > 0, count <= min(extent, 1 << 16) {
       let size = (extent + count - 1) / count
       sizes = (0..<count).map { max(0, min(size, extent - $0 * size)) }
     }
     guard let sizes, sizes.count >= call.hasOutput.count, sizes.allSatisfy({ (0...extent).contains($0) }),
-      sizes.reduce(0, +) == extent
+      Extents.sum(sizes.map { $0 }) == extent
     else { throw Diagnostic("it does not split \(extent) into \(call.hasOutput.count) parts that add up to it") }
     var start = 0
     return try sizes.map { size in
@@ -183,8 +183,11 @@ let shapeOperators: [ImportedOperator] = [
       throw Diagnostic("it has no widths")
     }
     let axes = try call.axes(3, rank: rank) ?? Array(0..<rank)
-    guard widths.count == 2 * axes.count, widths.allSatisfy({ abs($0) <= ImportBuilder.mostElements }) else {
+    guard widths.count == 2 * axes.count else {
       throw Diagnostic("its widths are \(widths) for \(axes.count) axes; there must be two an axis")
+    }
+    if let width = widths.first(where: { $0.magnitude > ImportBuilder.mostElements }) {
+      throw Diagnostic("it pads by \(width) elements; at most \(ImportBuilder.mostElements) are possible")
     }
     var before = [Int](repeating: 0, count: rank)
     var after = before
@@ -194,16 +197,16 @@ let shapeOperators: [ImportedOperator] = [
     }
     let value = mode == .constant ? try call.scalar(2, "the value") ?? call.attributes.float("value") ?? 0 : 0
     if type.count == 0 { throw Diagnostic("it pads \(type), which is empty") }
-    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
-    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
-      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
-    }
-    // Negative widths cut.
+    // Negative widths cut, and what is left is what borders are made of.
     for axis in 0..<rank where before[axis] < 0 || after[axis] < 0 {
       let extent = try builder.type(of: x).shape[axis]
       let (start, end) = (max(0, -before[axis]), extent - max(0, -after[axis]))
       guard start < end else { throw Diagnostic("its widths \(widths) leave nothing of \(type)") }
       x = try slicedAlong(&builder, x, axis: axis, from: start, to: end, step: 1)
+    }
+    let wider = (before.map { max($0, 0) }, after.map { max($0, 0) })
+    if (wider.0 + wider.1).contains(where: { $0 > 0 }) {
+      x = try builder.apply(Pad(before: wider.0, after: wider.1, value: value, mode: mode), [x])
     }
     return [x]
   },

@@ -64,7 +64,7 @@ private func linearAttention(_ builder: inout ImportBuilder, _ call: ImportCall)
       throw Diagnostic("its state is \(try builder.type(of: state)); it must be \(stateShape)")
     }
   } else {
-    let zeros = [Double](repeating: 0, count: stateShape.reduce(1, *))
+    let zeros = [Double](repeating: 0, count: try knownExtents(stateShape).reduce(1, *))
     state = builder.numbers(zeros, shape: stateShape, element)
   }
   /// What an operand [batch, steps, ..] holds for a step, under another shape.

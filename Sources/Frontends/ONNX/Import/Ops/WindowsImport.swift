@@ -105,6 +105,7 @@ func spatial(_ builder: ImportBuilder, _ call: ImportCall) throws -> TensorType 
   guard x.rank >= 3 else {
     throw Diagnostic("it runs over \(x); it must have images, channels and at least one spatial axis")
   }
+  if x.count == 0 { throw Diagnostic("it runs over \(x), which is empty") }
   return x
 }
 
@@ -158,7 +159,7 @@ private func summed(
     window.after[axis] += max(0, (count - 1) * window.strides[axis] + window.span(axis) - padded)
   }
   let shape = [type.shape[1], 1] + window.kernel
-  let ones = builder.numbers([Double](repeating: 1, count: shape.reduce(1, *)), shape: shape, type.element)
+  let ones = builder.numbers([Double](repeating: 1, count: try knownExtents(shape).reduce(1, *)), shape: shape, type.element)
   let op = Conv2D(
     strides: window.strides, padding: window.padding, dilation: window.dilation, groups: type.shape[1])
   return try builder.apply(op, [x, ones])
@@ -177,6 +178,8 @@ private func averaged(
   }
   let sums = try summed(&builder, x, window, roundsUp: roundsUp)
   let size = try builder.type(of: sums).shape
+  for axis in 0..<2 { _ = try knownExtents([size[axis + 2], window.kernel[axis]]) }
+  _ = try knownExtents([size[2], size[3]])
   /// How many elements of a window at each place count, along one axis.
   func counts(_ axis: Int) -> [Double] {
     let extent = type.shape[axis + 2]
@@ -291,20 +294,16 @@ let windowOperators: [ImportedOperator] = [
     let sizes = kernel.indices.map { axis in
       (x.shape[axis + 2] - 1) * window.strides[axis] - window.before[axis] - window.after[axis] + kernel[axis]
     }
-    let shape = Array(x.shape[..<2]) + sizes
-    guard sizes.allSatisfy({ $0 > 0 }), let count = product(shape), count <= KnownArithmetic.mostElements else {
+    // A shape that is given says what the places are counted in: that of the tensor that was pooled.
+    let shape = try call.integers(2, "the output's shape") ?? Array(x.shape[..<2]) + sizes
+    guard shape.count == x.rank, let count = product(shape), count <= KnownArithmetic.mostElements else {
       throw Diagnostic("its result would be \(shape)")
     }
     let zeros = builder.numbers([Double](repeating: 0, count: count), shape: [count], x.element)
     let indices = try builder.shaped(call.input(1), [x.count])
     let flat = try builder.apply(
       ScatterElements(axis: 0), [zeros, indices, builder.shaped(call.input(0), [x.count])])
-    let result = try builder.shaped(flat, shape)
-    guard let wanted = try call.integers(2, "the output's shape") else { return [result] }
-    guard wanted.count == shape.count, wanted.allSatisfy({ (1...1 << 31).contains($0) }) else {
-      throw Diagnostic("its output's shape is \(wanted); it must be \(shape.count) positive numbers")
-    }
-    return [try builder.bordered(result, before: shape.map { _ in 0 }, after: zip(wanted, shape).map { $0 - $1 })]
+    return [try builder.shaped(flat, shape)]
   },
   .composed("Col2Im") { builder, call in
     guard let image = try call.integers(1, "the image's shape"), let block = try call.integers(2, "the block's shape"),
@@ -326,6 +325,7 @@ let windowOperators: [ImportedOperator] = [
     }
     // A transposed convolution whose filters put each element of a block in its place.
     let channels = x.shape[1] / size
+    _ = try knownExtents([channels, size, size])
     let filters = (0..<channels).flatMap { _ in
       (0..<size).flatMap { element in (0..<size).map { $0 == element ? 1.0 : 0.0 } }
     }
