@@ -9,7 +9,7 @@ import Testing
   private static let asked = ProcessInfo.processInfo.environment["VIGC_FUZZ_LOOPS"]
 
   static let seeds: Range<UInt64> = {
-    let words = (asked ?? "150 1").split(separator: " ").compactMap { UInt64($0) }
+    let words = (asked ?? "800 1").split(separator: " ").compactMap { UInt64($0) }
     return words.count == 2 ? words[1]..<words[1] + words[0] : 0..<0
   }()
 

@@ -85,4 +85,63 @@ extension RandomProgram {
     }
     return d
   }
+
+  /// Calls that get the whole buffer and the number of their part, some by way of another function.
+  func callsByNumber(_ builder: inout LoopBuilder) -> LoopBuffer {
+    let (parts, width) = (dice.integer(1...6), dice.integer(1...5))
+    let d = destination(parts * width)
+    let source = dice.pick(sources)
+    let x = LoopBuffer("x", .input, source.element, count: source.count, range: source.range)
+    let y = LoopBuffer("y", .output, d.element, count: d.count, range: d.range)
+    let views = [
+      LoopParameter("x", .view(.read, x.element, count: x.count, range: x.range)),
+      LoopParameter("y", .view(dice.pick([.write, .readWrite]), y.element, count: y.count, range: y.range)),
+    ]
+    let name = "f\(functions.count)"
+    functions.append(
+      LoopFunction(name, [LoopParameter("part", .index(0...(parts - 1)))] + views, partBody(x, y, parts, width)))
+    let pass: [LoopArgument] = [.view(buffer: "x", 0), .view(buffer: "y", 0)]
+    var called = (name: name, rounds: parts)
+    if parts.isMultiple(of: 2), dice.oneIn(2) {
+      // Two parts a call.
+      let outer = "f\(functions.count)"
+      let pair = LoopIndex.variable("pair") * 2
+      var body: [LoopStatement] = [.call(name, [.index(pair)] + pass), .call(name, [.index(pair + 1)] + pass)]
+      if dice.oneIn(2) {
+        body = [
+          .forLoop(
+            "q", from: pair, to: pair + 2, step: 1, order: .serial, [.call(name, [.index(.variable("q"))] + pass)])
+        ]
+      }
+      functions.append(LoopFunction(outer, [LoopParameter("pair", .index(0...(parts / 2 - 1)))] + views, body))
+      called = (outer, parts / 2)
+    }
+    let whole: [LoopArgument] = [.view(buffer: source.name, 0), .view(buffer: d.name, 0)]
+    let isReversed = dice.oneIn(4)
+    builder.loop("i", 0, .constant(called.rounds), order: order) { builder, i in
+      builder.call(called.name, [.index(isReversed ? .constant(called.rounds - 1) - i : i)] + whole)
+    }
+    return d
+  }
+
+  /// Writes one part of `y`, and reads some of it again.
+  private func partBody(_ x: LoopBuffer, _ y: LoopBuffer, _ parts: Int, _ width: Int) -> [LoopStatement] {
+    let outer = sources
+    sources = [x]
+    defer { sources = outer }
+    var builder = LoopBuilder()
+    builder.avoid(["x", "y", "part"])
+    let part = LoopIndex.variable("part")
+    builder.loop("j", 0, .constant(width)) { builder, j in
+      let b = Bounded(part * width + j, 0, parts * width - 1)
+      builder.store("y", part * width + j, self.scalar(y, b, &builder))
+    }
+    if dice.oneIn(3) {
+      builder.ifIndex([LoopComparison(part, dice.pick(LoopComparison.Relation.allCases), .constant(dice.below(parts)))])
+      {
+        $0.store("y", part * width, self.constant(y))
+      }
+    }
+    return builder.statements
+  }
 }

@@ -124,6 +124,10 @@ extension RandomProgram {
     let goes = LoopValue.compare(.notEqual, .variable(left), .constant(0, .i32))
     builder.loop("p", atMost: t.count, while: goes) { builder, p in
       builder.store(t.name, p, self.constant(t))
+      if self.dice.oneIn(2) {
+        let back = self.place(Bounded(p, 0, t.count - 1), t.count, &builder)
+        builder.store(t.name, p, .load(t.name, back, LoopType(t.element)))
+      }
       builder.assign(left, .binary(.shiftRight, .variable(left), .constant(1, .i32)))
     }
   }

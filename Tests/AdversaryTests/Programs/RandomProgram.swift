@@ -94,7 +94,7 @@ final class RandomProgram {
   private func writeStage(_ builder: inout LoopBuilder) {
     let stages: [(inout LoopBuilder) -> LoopBuffer] = [
       tiles, masked, windows, ring, compaction, flattened, gathers, calls, calls, inPlace, registers, earlyStop, guards,
-      pieces, pieces, pieces, splitRounds, splitRounds,
+      pieces, pieces, pieces, callsByNumber, callsByNumber, splitRounds, splitRounds,
       tiles, scratchRounds, derivedIndices, derivedIndices, transposed, triangle, lateIndices, soup,
       soup,
     ]
