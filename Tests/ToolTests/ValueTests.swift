@@ -139,7 +139,9 @@ enum ValueCases {
     let pairs = zip(Tensor<Double>(found).real, Tensor<Double>(expected).real)
     for (place, (a, b)) in pairs.enumerated() {
       if a.isNaN && b.isNaN || a == b && (a != 0 || a.sign == b.sign) { continue }
-      if abs(a - b) <= 1e-5 * abs(b) + 2e-6, a.isFinite, b.isFinite, a != 0 || b != 0 { continue }
+      // The interpreter rounds halves at the end only, and ONNX Runtime not at every node.
+      let allowed = expected.element == .f16 ? 3e-3 * abs(b) + 2e-3 : 1e-5 * abs(b) + 2e-6
+      if abs(a - b) <= allowed, a.isFinite, b.isFinite, a != 0 || b != 0 { continue }
       return "is \(a) at \(place), not \(b)"
     }
     return nil

@@ -93,11 +93,36 @@ extension ImportBuilder {
 extension ImportedOperator {
   /// An operator that becomes several nodes; what is between them goes by the operator's name.
   static func composed(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {
-    ImportedOperator(name, limits) { builder, call in
+    single(name, limits) { builder, call in
       let own = builder.name
       builder.name = "\(own).\(name)"
       defer { builder.name = own }
       return try build(&builder, call)
+    }
+  }
+
+  /// An operator that may become several ops. Of half floats it is computed in float32 and rounded once, at its end.
+  static func single(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {
+    ImportedOperator(name, limits) { builder, call in
+      func half(_ value: ImportedValue?) throws -> ElementType? {
+        guard let value else { return nil }
+        let element = try builder.type(of: value).element
+        return element == .f16 || element == .bf16 ? element : nil
+      }
+      guard let element = try call.inputs.lazy.compactMap({ try half($0) }).first else {
+        return try build(&builder, call)
+      }
+      let inputs = try call.inputs.map { value -> ImportedValue? in
+        guard let value, try half(value) != nil else { return value }
+        return try converted(&builder, value, to: .f32)
+      }
+      let results = try build(&builder, call.with(inputs))
+      // The statistics of a norm stay in the type that they were computed in.
+      let isNorm = ["LayerNormalization", "RMSNormalization"].contains(name)
+      return try results.enumerated().map { place, value in
+        guard try builder.type(of: value).element == .f32, !isNorm || place == 0 else { return value }
+        return try converted(&builder, value, to: element)
+      }
     }
   }
 }

@@ -12,6 +12,11 @@ struct ImportCall {
   let hasOutput: [Bool]
   let attributes: ImportAttributes
 
+  /// The same with other inputs.
+  func with(_ inputs: [ImportedValue?]) -> ImportCall {
+    ImportCall(type: type, version: version, inputs: inputs, hasOutput: hasOutput, attributes: attributes)
+  }
+
   func has(_ index: Int) -> Bool { index < inputs.count && inputs[index] != nil }
 
   func input(_ index: Int) throws -> ImportedValue {

@@ -80,26 +80,26 @@ public struct Conv2D: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
+    let type = x.computingType
     let weight = operands[1]
     let result = results[0]
     let window = window(weight.shape)
     let outputsPerGroup = weight.shape[0] / groups
     let inputsPerGroup = weight.shape[1]
     builder.loops(over: result.shape) { builder, index in
-      let start = operands.count > 2 ? operands[2].load([index[1]]) : .f32(0)
-      let sum = builder.register("sum", .f32, start)
+      let start = operands.count > 2 ? operands[2].loadComputing([index[1]]) : .constant(0, type)
+      let sum = builder.register("sum", type, start)
       let firstChannel = index[1] / outputsPerGroup * inputsPerGroup
       builder.loop("c", 0, .constant(inputsPerGroup)) { builder, channel in
         window.buildTaps(
           &builder, height: x.shape[2], width: x.shape[3], oy: index[2], ox: index[3]
         ) { builder, ky, kx, y, x1 in
-          let pixel = x.load([index[0], firstChannel + channel, y, x1])
-          builder.assign(sum, .fma(pixel, weight.load([index[1], channel, ky, kx]), .variable(sum)))
+          let pixel = x.loadComputing([index[0], firstChannel + channel, y, x1])
+          builder.assign(sum, .fma(pixel, weight.loadComputing([index[1], channel, ky, kx]), .variable(sum)))
         }
       }
-      builder.store(result.buffer, result.offset(index), .variable(sum))
+      builder.storeComputed(result, index, .variable(sum))
     }
   }
 }

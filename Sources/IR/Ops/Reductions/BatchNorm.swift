@@ -43,18 +43,18 @@ public struct BatchNorm: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
+    let type = x.computingType
     let result = results[0]
     builder.loops(over: Array(x.shape[..<2])) { builder, index in
       let channel = [index[1]]
-      let deviation = LoopValue.unary(.squareRoot, operands[4].load(channel) + .f32(epsilon))
-      let scale = builder.let("scale", .f32, operands[1].load(channel) / deviation)
-      let bias = builder.let("bias", .f32, operands[2].load(channel))
-      let mean = builder.let("mean", .f32, operands[3].load(channel))
+      let deviation = LoopValue.unary(.squareRoot, operands[4].loadComputing(channel) + .literal(epsilon, type))
+      let scale = builder.let("scale", type, operands[1].loadComputing(channel) / deviation)
+      let bias = builder.let("bias", type, operands[2].loadComputing(channel))
+      let mean = builder.let("mean", type, operands[3].loadComputing(channel))
       builder.loops(over: Array(x.shape[2...])) { builder, rest in
-        let value = LoopValue.fma(x.load(index + rest) - mean, scale, bias)
-        builder.store(result.buffer, result.offset(index + rest), value)
+        let value = LoopValue.fma(x.loadComputing(index + rest) - mean, scale, bias)
+        builder.storeComputed(result, index + rest, value)
       }
     }
   }

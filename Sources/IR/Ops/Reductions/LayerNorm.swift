@@ -64,29 +64,29 @@ public struct LayerNorm: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
+    let type = x.computingType
     let result = results[0]
     let split = LoopAxisSplit(shape: x.shape, inner: normalizedAxes(rank: x.shape.count))
-    let count = LoopValue.f32(Double(split.innerShape.reduce(1, *)))
+    let count = LoopValue.constant(Double(split.innerShape.reduce(1, *)), type)
     builder.loops(over: split.outerShape) { builder, outer in
-      let sum = total(&builder, "sum", over: split.innerShape) { builder, inner, partial in
-        let element = x.load(split.index(outer: outer, inner: inner))
+      let sum = total(&builder, "sum", type, over: split.innerShape) { builder, inner, partial in
+        let element = x.loadComputing(split.index(outer: outer, inner: inner))
         return partial.map { $0 + element } ?? element
       }
-      let mean = builder.let("mean", .f32, sum / count)
-      let squares = total(&builder, "squares", over: split.innerShape) { builder, inner, partial in
-        let deviation = builder.let("deviation", .f32, x.load(split.index(outer: outer, inner: inner)) - mean)
+      let mean = builder.let("mean", type, sum / count)
+      let squares = total(&builder, "squares", type, over: split.innerShape) { builder, inner, partial in
+        let deviation = builder.let("deviation", type, x.loadComputing(split.index(outer: outer, inner: inner)) - mean)
         return partial.map { .fma(deviation, deviation, $0) } ?? deviation * deviation
       }
-      let root = LoopValue.unary(.squareRoot, squares / count + .f32(epsilon))
-      let scale = builder.let("scale", .f32, .f32(1) / root)
+      let root = LoopValue.unary(.squareRoot, squares / count + .literal(epsilon, type))
+      let scale = builder.let("scale", type, .constant(1, type) / root)
       builder.loops(over: split.innerShape) { builder, inner in
         let index = split.index(outer: outer, inner: inner)
-        var value = (x.load(index) - mean) * scale
-        if operands.count > 1 { value = value * operands[1].load(inner) }
-        if operands.count > 2 { value = value + operands[2].load(inner) }
-        builder.store(result.buffer, result.offset(index), value)
+        var value = (x.loadComputing(index) - mean) * scale
+        if operands.count > 1 { value = value * operands[1].loadComputing(inner) }
+        if operands.count > 2 { value = value + operands[2].loadComputing(inner) }
+        builder.storeComputed(result, index, value)
       }
     }
   }
@@ -97,18 +97,18 @@ public struct LayerNorm: Op {
   /// A sum over the normalised elements; of many, one that carries along what rounding loses.
   /// - Parameter add: the partial sum with an element's term added; the term alone where there is none.
   private func total(
-    _ builder: inout LoopBuilder, _ name: String, over shape: [Int],
+    _ builder: inout LoopBuilder, _ name: String, _ type: LoopType, over shape: [Int],
     _ add: (inout LoopBuilder, [LoopIndex], LoopValue?) -> LoopValue
   ) -> LoopValue {
     if shape.reduce(1, *) > Self.mostPlainTerms {
-      let sum = CompensatedSum(&builder, .f32)
+      let sum = CompensatedSum(&builder, type)
       builder.loops(over: shape) { builder, inner in
         let term = add(&builder, inner, nil)
-        sum.add(&builder, builder.let("term", .f32, term))
+        sum.add(&builder, builder.let("term", type, term))
       }
       return sum.value
     }
-    let sum = builder.register(name, .f32, .f32(0))
+    let sum = builder.register(name, type, .constant(0, type))
     builder.loops(over: shape) { builder, inner in
       let next = add(&builder, inner, .variable(sum))
       builder.assign(sum, next)

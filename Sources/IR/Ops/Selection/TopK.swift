@@ -103,12 +103,10 @@ public struct TopK: Op {
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
     let x = operands[0]
     let element = x.type.element
-    guard element == .f32 || element == .f64 || (!element.isFloat && element != .bool) else {
-      throw Diagnostic("top_k has no loops for \(element.rawValue)")
-    }
+    if element == .bool { throw Diagnostic("top_k has no loops for bool") }
     let axis = resolvedAxis(axis, rank: x.shape.count)
     let extent = x.shape[axis]
-    let type = x.loopType
+    let type = x.computingType
     let places = LoopType(.i64)
     let range = 0...(extent - 1)
     var outer = x.shape
@@ -132,7 +130,7 @@ public struct TopK: Op {
       return element.isFloat ? either(equal, both(isNaN(a), isNaN(b))) : equal
     }
     builder.loops(over: outer) { builder, line in
-      let first = builder.let("first", type, x.load(place(line, 0)))
+      let first = builder.let("first", type, x.loadComputing(place(line, 0)))
       let last = builder.register("last", type, first)
       let lastPlace = builder.register("last_place", places, range: range, .constant(0, places))
       builder.loop("rank", 0, .constant(k)) { builder, rank in
@@ -142,7 +140,7 @@ public struct TopK: Op {
         let isFirst = builder.let(
           "is_first", .mask(lanes: 1), .compare(.less, .index(rank, places, step: 0), .constant(1, places)))
         builder.loop("other", 0, .constant(extent)) { builder, other in
-          let value = builder.let("value", type, x.load(place(line, other)))
+          let value = builder.let("value", type, x.loadComputing(place(line, other)))
           let here = builder.let("here", places, .index(other, places, step: 0))
           let follows = either(
             precedes(.variable(last), value),
@@ -156,7 +154,7 @@ public struct TopK: Op {
         builder.assign(last, .variable(best))
         builder.assign(lastPlace, .variable(bestPlace))
         let target = place(line, rank)
-        builder.store(results[0].buffer, results[0].offset(target), .variable(best))
+        builder.storeComputed(results[0], target, .variable(best))
         builder.store(results[1].buffer, results[1].offset(target), .variable(bestPlace))
       }
     }

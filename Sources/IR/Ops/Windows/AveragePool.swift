@@ -70,19 +70,19 @@ public struct AveragePool: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
+    let type = x.computingType
     let result = results[0]
     let window = window
     // The divisor is counted tap by tap: over the pixels that are added or, where padding counts, over a window that
     // slides without padding over the padded image.
     builder.loops(over: result.shape) { builder, index in
-      let sum = builder.register("sum", .f32, .f32(0))
-      let count = builder.register("count", .f32, .f32(0))
+      let sum = builder.register("sum", type, .constant(0, type))
+      let count = builder.register("count", type, .constant(0, type))
       window.buildTaps(&builder, height: x.shape[2], width: x.shape[3], oy: index[2], ox: index[3]) {
         builder, _, _, y, x1 in
-        builder.assign(sum, .variable(sum) + x.load([index[0], index[1], y, x1]))
-        if !countIncludePad { builder.assign(count, .variable(count) + .f32(1)) }
+        builder.assign(sum, .variable(sum) + x.loadComputing([index[0], index[1], y, x1]))
+        if !countIncludePad { builder.assign(count, .variable(count) + .constant(1, type)) }
       }
       if countIncludePad {
         var padded = window
@@ -90,10 +90,10 @@ public struct AveragePool: Op {
         let height = x.shape[2] + padding[0] + padding[2]
         let width = x.shape[3] + padding[1] + padding[3]
         padded.buildTaps(&builder, height: height, width: width, oy: index[2], ox: index[3]) { builder, _, _, _, _ in
-          builder.assign(count, .variable(count) + .f32(1))
+          builder.assign(count, .variable(count) + .constant(1, type))
         }
       }
-      builder.store(result.buffer, result.offset(index), .variable(sum) / .variable(count))
+      builder.storeComputed(result, index, .variable(sum) / .variable(count))
     }
   }
 }

@@ -26,16 +26,16 @@ public struct GlobalAveragePool: ParameterlessOp {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
+    let type = x.computingType
     let result = results[0]
     builder.loops(over: Array(x.shape[..<2])) { builder, index in
-      let sum = builder.register("sum", .f32, .f32(0))
+      let sum = builder.register("sum", type, .constant(0, type))
       builder.loops(over: Array(x.shape[2...])) { builder, pixel in
-        builder.assign(sum, .variable(sum) + x.load(index + pixel))
+        builder.assign(sum, .variable(sum) + x.loadComputing(index + pixel))
       }
-      let mean = LoopValue.variable(sum) / .f32(Double(x.shape[2] * x.shape[3]))
-      builder.store(result.buffer, result.offset(index + [0, 0]), mean)
+      let mean = LoopValue.variable(sum) / .constant(Double(x.shape[2] * x.shape[3]), type)
+      builder.storeComputed(result, index + [0, 0], mean)
     }
   }
 }

@@ -165,14 +165,14 @@ public struct GridSample: Op {
   // MARK: Loops
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
+    guard operands[0].computingType == .f32 else { throw Diagnostic("grid_sample has no loops for f64") }
     let x = operands[0]
     let grid = operands[1]
     let result = results[0]
     let axes = x.shape.count - 2
     builder.loops(over: [x.shape[0]] + result.shape[2...]) { builder, index in
       let taps = (0..<axes).map { axis in
-        let coordinate = grid.load(index + [.constant(axes - 1 - axis)])
+        let coordinate = grid.loadComputing(index + [.constant(axes - 1 - axis)])
         return buildTaps(&builder, coordinate, extent: x.shape[axis + 2])
       }
       // Every way to take one tap along each axis.
@@ -185,9 +185,9 @@ public struct GridSample: Op {
       builder.loop("c", 0, .constant(x.shape[1])) { builder, channel in
         let sum = builder.register("sum", .f32, .f32(0))
         for (read, weight) in zip(reads, weights) {
-          builder.assign(sum, .fma(weight, x.load([index[0], channel] + read.place), .variable(sum)))
+          builder.assign(sum, .fma(weight, x.loadComputing([index[0], channel] + read.place), .variable(sum)))
         }
-        builder.store(result.buffer, result.offset([index[0], channel] + index[1...]), .variable(sum))
+        builder.storeComputed(result, [index[0], channel] + index[1...], .variable(sum))
       }
     }
   }

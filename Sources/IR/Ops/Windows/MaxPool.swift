@@ -72,18 +72,17 @@ public struct MaxPool: Op {
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
-    try requireFloat32(operands + results)
     let x = operands[0]
     let result = results[0]
     let extents = [x.shape[2], x.shape[3]]
     builder.loops(over: result.shape) { builder, index in
       let first = (0..<2).map { window.firstInside(index[$0 + 2], axis: $0, extent: extents[$0]) }
-      let best = builder.register("best", .f32, x.load(Array(index[..<2]) + first))
+      let best = builder.register("best", x.computingType, x.loadComputing(Array(index[..<2]) + first))
       window.buildTaps(&builder, height: x.shape[2], width: x.shape[3], oy: index[2], ox: index[3]) {
         builder, _, _, y, x1 in
-        builder.assign(best, .maximum(x.load([index[0], index[1], y, x1]), .variable(best)))
+        builder.assign(best, .maximum(x.loadComputing([index[0], index[1], y, x1]), .variable(best)))
       }
-      builder.store(result.buffer, result.offset(index), .variable(best))
+      builder.storeComputed(result, index, .variable(best))
     }
   }
 }

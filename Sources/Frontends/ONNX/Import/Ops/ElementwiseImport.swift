@@ -85,7 +85,7 @@ let elementwiseOperators: [ImportedOperator] = [
   variadic("Max", Maximum(), as: "Max"),
   variadic("Min", Minimum(), as: "Min"),
   variadic("Sum", Add(), as: "Add"),
-  ImportedOperator("Mean") { builder, call in
+  .single("Mean") { builder, call in
     let operands = try call.all()
     let sum = try operands.dropFirst().reduce(operands[0]) { try builder.apply(Add(), [$0, $1]) }
     let count = builder.known(scalar: Double(operands.count), try builder.type(of: sum).element)
@@ -145,28 +145,28 @@ let elementwiseOperators: [ImportedOperator] = [
   unary("Asinh") { _ in Trigonometric(.asinh) },
   unary("Acosh") { _ in Trigonometric(.acosh) },
   unary("Atanh") { _ in Trigonometric(.atanh) },
-  ImportedOperator("Selu") { builder, call in
+  .single("Selu") { builder, call in
     let alpha = try call.attributes.float("alpha") ?? Double(Float(1.67326319217681884765625))
     let gamma = try call.attributes.float("gamma") ?? Double(Float(1.05070102214813232421875))
     let x = try call.input(0)
     return [try scaled(&builder, builder.apply(Elu(alpha: alpha), [x]), by: gamma)]
   },
-  ImportedOperator("Celu") { builder, call in
+  .single("Celu") { builder, call in
     let alpha = try call.attributes.float("alpha") ?? 1
     let x = try call.input(0)
     let unit = try builder.apply(Divide(), [x, builder.known(scalar: alpha, builder.type(of: x).element)])
     return [try scaled(&builder, builder.apply(Elu(), [unit]), by: alpha)]
   },
-  ImportedOperator("Mish") { builder, call in
+  .single("Mish") { builder, call in
     let x = try call.input(0)
     return [try builder.apply(Multiply(), [x, builder.apply(Tanh(), [builder.apply(Softplus(), [x])])])]
   },
-  ImportedOperator("Swish") { builder, call in
+  .single("Swish") { builder, call in
     let alpha = try call.attributes.float("alpha") ?? 1
     let x = try call.input(0)
     return [try builder.apply(Multiply(), [x, builder.apply(Sigmoid(), [scaled(&builder, x, by: alpha)])])]
   },
-  ImportedOperator("Softsign") { builder, call in
+  .single("Softsign") { builder, call in
     let x = try call.input(0)
     let one = builder.known(scalar: 1, try builder.type(of: x).element)
     return [try builder.apply(Divide(), [x, builder.apply(Add(), [builder.apply(Absolute(), [x]), one])])]
@@ -178,7 +178,7 @@ let elementwiseOperators: [ImportedOperator] = [
     let isLarge = try builder.apply(Comparison(.greater), [x, alpha])
     return [try builder.apply(Select(), [isLarge, x, builder.known(scalar: 0, element)])]
   },
-  ImportedOperator("Shrink") { builder, call in
+  .single("Shrink") { builder, call in
     let x = try call.input(0)
     let element = try builder.type(of: x).element
     let (bias, limit) = (try call.attributes.float("bias") ?? 0, try call.attributes.float("lambd") ?? 0.5)
@@ -193,7 +193,7 @@ let elementwiseOperators: [ImportedOperator] = [
     let low = try builder.apply(Select(), [isLow, moved(Add()), builder.known(scalar: 0, element)])
     return [try builder.apply(Select(), [isHigh, moved(Subtract()), low])]
   },
-  ImportedOperator("PRelu") { builder, call in
+  .single("PRelu") { builder, call in
     let (x, slope) = (try call.input(0), try call.input(1))
     let type = try builder.type(of: x)
     let isNegative = try builder.apply(Comparison(.less), [x, builder.known(scalar: 0, type.element)])

@@ -117,7 +117,7 @@ let reductionOperators: [ImportedOperator] = [
   arg("ArgMin", .minimum),
   cumulation("CumSum", .sum),
   cumulation("CumProd", .product),
-  ImportedOperator("MatMul") { builder, call in
+  .single("MatMul") { builder, call in
     // A vector is a row on the left and a column on the right, and the axis that makes it one goes again.
     var (a, b) = (try call.input(0), try call.input(1))
     let (left, right) = (try builder.type(of: a).shape, try builder.type(of: b).shape)
@@ -130,7 +130,7 @@ let reductionOperators: [ImportedOperator] = [
     if left.count == 1 { shape.remove(at: shape.count - (right.count == 1 ? 1 : 2)) }
     return [try builder.apply(Reshape(shape: shape), [product])]
   },
-  ImportedOperator("Gemm") { builder, call in
+  .single("Gemm") { builder, call in
     var a = try call.input(0)
     var b = try call.input(1)
     for operand in [a, b] {
@@ -173,7 +173,7 @@ let reductionOperators: [ImportedOperator] = [
       return try converted(&builder, builder.apply(Comparison(.equal), [best, places]), to: type.element)
     }
   },
-  ImportedOperator("BatchNormalization", "training") { builder, call in
+  .single("BatchNormalization", "training") { builder, call in
     call.attributes.ignore("momentum")
     let epsilon = try call.attributes.float("epsilon") ?? Double(Float(1e-5))
     if try call.attributes.flag("training_mode") ?? false {
