@@ -31,11 +31,27 @@ public struct GraphLowering {
 
   static func lowered(_ graph: Graph, for target: CompilationTarget) throws -> GraphLowering {
     try graph.requireTensorBoundary()
+    try requireIndices(of: graph)
     var lowering = GraphLowering(graph, target)
     try lowering.declareBoundary()
     for node in graph.nodes { try lowering.lower(node) }
     lowering.copyOutputs()
     return lowering
+  }
+
+  /// The most elements of one value. Indices have 32 bits on the smallest machines, and are sums of a few terms that each
+  /// reach so far.
+  static let mostElements = 1 << 29
+
+  private static func requireIndices(of graph: Graph) throws {
+    for node in graph.nodes {
+      for value in node.operands + node.results {
+        guard let type = graph.type(of: value).tensor, type.storageCount > mostElements else { continue }
+        throw Diagnostic(
+          "%\(graph.values[value.index].name) is \(type), \(type.storageCount) elements; "
+            + "at most \(mostElements) can be indexed", at: node.location)
+      }
+    }
   }
 
   private init(_ graph: Graph, _ target: CompilationTarget) {
@@ -203,7 +219,7 @@ public struct GraphLowering {
       }
       if let stored {
         parameters.append(
-          LoopParameter(name, .view(access, stored.element, count: stored.storageCount, range: range)))
+          LoopParameter(name, .view(access, stored.element, count: max(1, stored.storageCount), range: range)))
         arguments.append(.view(buffer: buffer(for: value), 0))
       }
       return result
