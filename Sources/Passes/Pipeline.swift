@@ -6,16 +6,16 @@ public enum Pipeline {
   /// same model's spec, and computes what it did but for rounding.
   public static let raising: [any Pass] = [
     FoldConstants(),  // first, so that every later fold sees plain constants
-    ShareConstants(),  // behind it, which may compute equal ones
+    ShareConstants(),  // after it, which may compute equal ones
     Canonicalize(),  // before what looks for one form of a thing
     RaiseSilu(),  // before products, whose epilogues know the op and not its parts
     RaiseGelu(),  // like it
-    RaiseBatchNorm(),  // behind activations, whose parts look like a norm's; before norms are folded
+    RaiseBatchNorm(),  // after activations, whose parts look like a norm's; before norms are folded
     RaiseRoll(),  // before neighbourhoods, which are made of rolls
     RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
     RaiseGatedNeighborhood(),  // for the same
     RaiseNearest(),  // for the same
-    RaiseInterleave(),  // behind neighbourhoods, whose rows it makes images of
+    RaiseInterleave(),  // after neighbourhoods, whose rows it makes images of
     RaiseImage(),  // after it: what convolutions read are images then
   ]
 

@@ -6,10 +6,10 @@ import Testing
 
 /// A case is one file under `Cases`: the command on its first line, what goes in below it, and what must come out.
 ///
-///     // opt --passes fold-scale          a graph through passes: the graph behind `// expect`
+///     // opt --passes fold-scale          a graph through passes: the graph after `// expect`
 ///     // verify --target avx2             a graph or loop program that is refused: `// expect-error: ...` at the line
-///     // lower --target avx2 --workers 2  a graph as a loop program: the program behind `// expect`
-///     // emit --target scalar             a graph or loop program as C: the functions behind `// expect`
+///     // lower --target avx2 --workers 2  a graph as a loop program: the program after `// expect`
+///     // emit --target scalar             a graph or loop program as C: the functions after `// expect`
 ///     // run --target scalar,avx2         a graph or loop program, executed: `// input` and `// output` say the numbers
 ///
 /// `VIGC_BLESS=1 Scripts/test --filter FileTests` rewrites what must come out.
@@ -97,7 +97,7 @@ struct FileCase {
       manager.run(passes, on: graph), for: CompilationTarget(target: target, workers: workers))
   }
 
-  /// Holds `printed` against what stands behind `// expect`, or writes it there.
+  /// Holds `printed` against what stands after `// expect`, or writes it there.
   func expect(_ printed: String) throws {
     if Self.isBlessing { try bless(source + Self.separator + printed) }
     let parts = try String(contentsOfFile: "\(Self.root)/\(path)", encoding: .utf8)

@@ -117,7 +117,7 @@ import Testing
 }
 
 extension FileCase {
-  /// The numbers behind `// KIND NAME: `; several lines of one name go on.
+  /// The numbers after `// KIND NAME: `; several lines of one name go on.
   fileprivate func numbers(_ kind: String) throws -> [String: [Double]] {
     var result: [String: [Double]] = [:]
     for line in text.split(separator: "\n") where line.hasPrefix("// \(kind) ") {

@@ -3,7 +3,7 @@ import IR
 import Passes
 import Testing
 
-/// `// verify [--target T]`: a `.vir` or `.vil` file that must be refused. `// expect-error: TEXT` stands behind the code of
+/// `// verify [--target T]`: a `.vir` or `.vil` file that must be refused. `// expect-error: TEXT` stands after the code of
 /// the line where it is reported, or on a line of its own below that. Every error must be expected, and every one
 /// expected must come; TEXT is a part of its message.
 @Suite struct VerifyFileTests {

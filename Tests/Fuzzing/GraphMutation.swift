@@ -1,7 +1,7 @@
 import IR
 
 /// Changes to graphs that keep their types right: an input has another extent, an op another attribute, and all types
-/// behind it follow. Text alone seldom gets so far: it says the type of every value.
+/// after it follow. Text alone seldom gets so far: it says the type of every value.
 enum GraphMutation {
   static func mutate(_ bytes: [UInt8], _ generator: inout Generator, others: [[UInt8]]) -> [UInt8] {
     let text = String(decoding: bytes, as: UTF8.self)

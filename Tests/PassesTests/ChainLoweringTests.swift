@@ -56,7 +56,7 @@ extension LoweringTests {
     }
   }
 
-  /// Stems: two dense convolutions, the first over the caller's rows, normalised or not, an image of positions added behind.
+  /// Stems: two dense convolutions, the first over the caller's rows, normalised or not, an image of positions added after.
   @Test(arguments: LoweringTests.targets, [1, 2, 3]) func chainedConvolutions(_ target: String, _ workers: Int) throws {
     for (kernel, strides, padding, dilation) in [
       ([3, 3], [2, 2], [1, 1, 1, 1], [1, 1]), ([3, 2], [1, 2], [0, 2, 1, 0], [1, 1]),
@@ -79,7 +79,7 @@ extension LoweringTests {
     }
   }
 
-  /// The caller's rows, which are no image of a kernel's, read again as a residual: behind a chain, and behind one
+  /// The caller's rows, which are no image of a kernel's, read again as a residual: after a chain, and after one
   /// convolution.
   @Test(arguments: LoweringTests.targets, [1, 3]) func residualsOfTheInput(_ target: String, _ workers: Int) throws {
     for channels in [3, 16] {

@@ -23,7 +23,7 @@ extension LoweringTests {
     }
   }
 
-  /// Windows of many borders are one function that loops over kernel rows, whatever is behind them; those of three are written
+  /// Windows of many borders are one function that loops over kernel rows, whatever is after them; those of three are written
   /// out for each.
   @Test(arguments: LoweringTests.targets, [(3, 3), (5, 1), (7, 1)]) func depthwiseBorders(
     _ name: String, _ window: (kernel: Int, functions: Int)

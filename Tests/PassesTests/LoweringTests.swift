@@ -110,7 +110,7 @@ import Testing
     #expect(try Self.error(graph, target: target) < 2e-6)
   }
 
-  /// A chain behind one convolution: here a value made inside has the number, in the chain's own graph, that the last
+  /// A chain after one convolution: here a value made inside has the number, in the chain's own graph, that the last
   /// weights have outside.
   @Test(arguments: targets) func chainsBehindAStem(_ target: String) throws {
     var graph = try Self.graph([1, 3, 65, 64]) { graph, x in

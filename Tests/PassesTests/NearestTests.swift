@@ -4,7 +4,7 @@ import Testing
 
 @testable import Passes
 
-/// Graphs of indices and the products behind them, lowered, proved and run in the loop interpreter: neighbours equal to
+/// Graphs of indices and the products after them, lowered, proved and run in the loop interpreter: neighbours equal to
 /// the reference's, one by one, and the same bits by every lowering and any number of workers.
 @Suite struct NearestTests {
   /// One KNN over an image, as ViG (candidates are the pixels) or Pyramid ViG (a pooled copy, positions) has it.

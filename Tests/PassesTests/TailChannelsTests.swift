@@ -4,7 +4,7 @@ import Testing
 
 @testable import Passes
 
-/// Output channels behind the last whole vector, summed along the reduction where that is cheaper than padding.
+/// Output channels after the last whole vector, summed along the reduction where that is cheaper than padding.
 @Suite struct TailChannelsTests {
   /// What each target leaves over, of these channels after a reduction of this depth.
   @Test(arguments: [
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  /// A product of depth 41 with these outputs, a residual and an op that does not keep padding zero behind it; then one
+  /// A product of depth 41 with these outputs, a residual and an op that does not keep padding zero after it; then one
   /// of two inputs, joined; then one of a single pixel to an output without padding.
   private static func graph(outputs: Int, batch: Int = 2) throws -> Graph {
     try LoweringTests.graph([batch, 41, 5, 7]) { graph, x in
@@ -62,7 +62,7 @@ import Testing
     #expect(program.valueFunctions.contains { $0.name.hasPrefix("lane_sums_4_") } == (target == "avx2"))
   }
 
-  /// Weights larger than the first cache: those left over are asked for too, and nothing behind them.
+  /// Weights larger than the first cache: those left over are asked for too, and nothing after them.
   @Test(arguments: [1, 2]) func areRightWithHints(_ workers: Int) throws {
     let graph = try LoweringTests.graph([1, 600, 7, 7]) { graph, x in
       [try LoweringTests.convolution(&graph, x, "a", outputs: 42)]
@@ -72,7 +72,7 @@ import Testing
     #expect(text.contains("prefetch weights[") && text.contains("lane_sums_2_f32x8"))
   }
 
-  /// Lanes behind the last channel are zeros, whatever the epilogue makes of a zero.
+  /// Lanes after the last channel are zeros, whatever the epilogue makes of a zero.
   @Test(arguments: ["avx2", "avx512"]) func leaveZerosBehindThem(_ name: String) throws {
     let target = try Target.named(name)
     let lanes = target.lanes
@@ -134,7 +134,7 @@ import Testing
     for output in 0..<2 { #expect(single[0][output] + single[1][output] == whole[output]) }
   }
 
-  /// Every lane of the result is the sum that `reduce add` gives, and the lanes behind the last are zeros.
+  /// Every lane of the result is the sum that `reduce add` gives, and the lanes after the last are zeros.
   @Test(arguments: [("avx2", 8), ("avx512", 16)]) func laneSumsAreReductions(_ name: String, _ lanes: Int) throws {
     let target = try Target.named(name)
     let type = LoopType(.f32, lanes: lanes)

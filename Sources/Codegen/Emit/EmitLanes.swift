@@ -103,7 +103,7 @@ extension FunctionEmitter {
     return assemble(chosen, value.type)
   }
 
-  /// Lane by lane, each one is written behind those before it, as a zero where it is left out: the next overwrites that.
+  /// Lane by lane, each one is written after those before it, as a zero where it is left out: the next overwrites that.
   mutating func compress(_ mask: LoweredValue, _ value: LoweredValue) throws -> LoweredValue {
     if value.lanes > 1, value.parts.count == 1, mask.lanes == value.lanes,
       let template = spelling("compress", value.part)

@@ -61,7 +61,7 @@ extension KNN {
     return builder.let("norm", .f32, .maximum(norm, .f32(Self.leastNorm)))
   }
 
-  /// Puts a candidate behind all that are not farther; from there on everybody moves back by one.
+  /// Puts a candidate after all that are not farther; from there on everybody moves back by one.
   private func insert(
     _ builder: inout LoopBuilder, _ distance: String, _ index: LoopIndex, best: String, who: String,
     places: ClosedRange<Int>

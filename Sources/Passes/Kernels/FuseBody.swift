@@ -35,7 +35,7 @@ struct FuseBody {
     body.outputs = [results[0]]
   }
 
-  /// Makes more of what was added results of the fuse, behind the last node's.
+  /// Makes more of what was added results of the fuse, after the last node's.
   mutating func expose(_ results: [ValueID]) { body.outputs += results.compactMap { inner[$0] } }
 
   /// The fuse op over what was added.

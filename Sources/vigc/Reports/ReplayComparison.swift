@@ -5,7 +5,7 @@ import Passes
 
 /// Compares a compiled model with the interpreter where both use the graphs that the compiled one chose.
 ///
-/// A neighbour or a hyperedge flips on the last bit, and everything behind it differs: outputs of two correct
+/// A neighbour or a hyperedge flips on the last bit, and everything after it differs: outputs of two correct
 /// implementations are apart by percents. So the arithmetic and the choices are judged by themselves. A variant of the
 /// library returns, besides the outputs, every data-dependent graph and what it was chosen from. The interpreter, in
 /// double, runs on the same graphs, and the outputs must agree; and each graph must be one that rounding explains, by

@@ -96,7 +96,7 @@ final class ShadowWindow {
   var buffer: ShadowBuffer?
   var offset = 0
   var count = 0
-  /// What everything behind this view declares of integers stored to it.
+  /// What everything after this view declares of integers stored to it.
   var stored: [ClosedRange<Int>] = []
 
   init(_ name: String, range: ClosedRange<Int>?) {

@@ -45,7 +45,7 @@ import Testing
     #expect(try sample(.linear, .zeros, false, [-1, -1, 1, 0]) == [0.25, 2.25])
     #expect(try sample(.linear, .border, false, [-1, -1, 3, 0]) == [1, 4.5])
     #expect(try sample(.nearest, .zeros, false, [0, -0.5, 1.7, 0]) == [2, 0])
-    // Reflected at the edge: one and a half elements behind it is as far before it.
+    // Reflected at the edge: one and a half elements after it is as far before it.
     #expect(try sample(.nearest, .reflection, false, [2, -0.5]) == [2])
     #expect(try sample(.linear, .reflection, true, [2, -1]) == [2])
     #expect(try sample(.cubic, .border, true, [-1, 1, 0, -1]) == [4, 2])

@@ -1,6 +1,6 @@
 import IR
 
-/// A grapher under `mixer`, behind a depthwise positional encoding, then a feed-forward pair under `ffn`; each scaled
+/// A grapher under `mixer`, after a depthwise positional encoding, then a feed-forward pair under `ffn`; each scaled
 /// per channel and added to what it read.
 struct GraphMixerBlock: BlockKind {
   static let kind = "graph_mixer"

@@ -185,7 +185,7 @@ public indirect enum LoopValue: Hashable, Sendable {
   case shuffle(LoopValue, LoopValue?, [Int])
   /// Dynamic lane choice: `permute(v, indices)`, indices modulo the lane count.
   case permute(LoopValue, LoopValue)
-  /// The lanes where the mask holds, moved to the front in their order, zeros behind them: `compress(m, v)`.
+  /// The lanes where the mask holds, moved to the front in their order, zeros after them: `compress(m, v)`.
   case compress(LoopValue, LoopValue)
   /// `gather f32x8 p[v]`: one element per lane at the integer vector's offsets.
   case gather(buffer: String, LoopValue, LoopType, mask: LoopValue?)

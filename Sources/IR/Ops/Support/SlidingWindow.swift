@@ -8,7 +8,7 @@ struct SlidingWindow {
   /// Top, left, bottom, right.
   var padding: [Int]
   var dilation: [Int]
-  /// Rounds the output up, so that a last window may hang over the padded edge; one that would start behind the
+  /// Rounds the output up, so that a last window may hang over the padded edge; one that would start after the
   /// operand and its leading padding is dropped, as PyTorch does.
   var roundsUp = false
 

@@ -12,7 +12,7 @@ public struct AveragePool: Op {
   public var padding: [Int]
   /// Whether padding counts as zeros in the mean; otherwise the mean is over the pixels inside x.
   public var countIncludePad: Bool
-  /// Rounds the output size up; the overhang behind the padding never counts.
+  /// Rounds the output size up; the overhang after the padding never counts.
   public var ceilMode: Bool
 
   public init(

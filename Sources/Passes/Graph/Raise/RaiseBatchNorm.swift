@@ -1,6 +1,6 @@
 import IR
 
-/// Makes a batch norm of the arithmetic that an exporter left of one behind a convolution: numbers a channel that are
+/// Makes a batch norm of the arithmetic that an exporter left of one after a convolution: numbers a channel that are
 /// subtracted, divided by, multiplied with and added.
 ///
 ///     %s = subtract(%c, %mean)

@@ -1,7 +1,7 @@
 import IR
 
 /// Collects the numbers below `count` of which something holds, in ascending order and a vector at a time: each vector's are
-/// moved together and written whole behind those before, with no branch for each number.
+/// moved together and written whole after those before, with no branch for each number.
 struct StreamCompaction {
   var count: Int
   var lanes: Int
@@ -10,7 +10,7 @@ struct StreamCompaction {
   var numbers: ClosedRange<Int> { 0...(count - 1) }
   /// Vectors of numbers.
   private var vectors: Int { ceilDivide(count, lanes) }
-  /// Elements of a list: behind the last one collected a whole vector is written.
+  /// Elements of a list: after the last one collected a whole vector is written.
   var room: Int { count + lanes }
 
   /// A register that counts what is collected: nothing yet.
@@ -20,19 +20,19 @@ struct StreamCompaction {
 
   /// What of a vector of numbers is collected.
   struct Wanted {
-    /// The mask of the wanted lanes; none is behind the last number.
+    /// The mask of the wanted lanes; none is after the last number.
     var mask: LoopValue
     /// What is kept of each, and in which buffers.
     var kept: [(buffer: String, values: LoopValue)]
   }
 
-  /// Collects behind the `taken` ones.
-  /// - Parameter choose: says what is wanted of the vector that is `vector` vectors behind the first one, with these numbers.
+  /// Collects after the `taken` ones.
+  /// - Parameter choose: says what is wanted of the vector that is `vector` vectors after the first one, with these numbers.
   func collect(
     _ builder: inout LoopBuilder, behind taken: String,
     _ choose: (inout LoopBuilder, _ vector: LoopIndex, _ numbers: LoopValue) -> Wanted
   ) {
-    // The clamp proves the range: behind the last number none is wanted.
+    // The clamp proves the range: after the last number none is wanted.
     func clamped(_ numbers: LoopValue) -> LoopValue { .minimum(numbers, .constant(Double(count - 1), integers)) }
     let here = builder.register("numbers", integers, range: numbers, clamped(.index(0, integers, step: 1)))
     builder.loop("vector", 0, .constant(vectors)) { builder, vector in

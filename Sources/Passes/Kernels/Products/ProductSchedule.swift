@@ -1,7 +1,7 @@
 import IR
 
 /// How a product of pixels by output channels is cut into register tiles: panels of `vectors` weight vectors, then the
-/// channels left over behind them, each swept by pixel tiles. A schedule never changes a bit of the result.
+/// channels left over after them, each swept by pixel tiles. A schedule never changes a bit of the result.
 public struct ProductSchedule: Hashable, Codable, Sendable {
   /// `count` tiles of `pixels` pixels, one after the other.
   public struct Tiles: Hashable, Codable, Sendable {
@@ -17,7 +17,7 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
   }
 
   public var panels: [Panels]
-  /// The tiles that sum the channels left over behind the last panel; see `TailTile`. Nil where none are.
+  /// The tiles that sum the channels left over after the last panel; see `TailTile`. Nil where none are.
   public var tail: [Tiles]?
 
   /// The largest tile of the widest panel, for a kernel's name.
@@ -130,7 +130,7 @@ struct ProductCost {
   }
 }
 
-// Channels behind the last whole vector: padded to a vector, or summed along the reduction.
+// Channels after the last whole vector: padded to a vector, or summed along the reduction.
 extension ProductCost {
   /// Cycles to add the halves of two vectors into one, two shuffles and an addition on one vector or two: 2 to 4 by LLVM's
   /// model of Ice Lake.

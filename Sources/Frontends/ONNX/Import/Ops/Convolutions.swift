@@ -123,7 +123,7 @@ func transposedWindow(
   for axis in spatial.indices {
     guard (1...1 << 31).contains(sizes[axis]) else { throw Diagnostic("its 'output_shape' is \(sizes)") }
     let whole = window.strides[axis] * (spatial[axis] - 1) + outputPadding[axis] + window.span(axis)
-    // Where the result has more than the whole, zeros come on either side that padding would be taken from; behind it all
+    // Where the result has more than the whole, zeros come on either side that padding would be taken from; after it all
     // where its size is given.
     let padding = whole - sizes[axis]
     let total = automatic.hasPrefix("SAME") ? padding : max(0, padding)

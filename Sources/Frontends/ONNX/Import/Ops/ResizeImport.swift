@@ -69,7 +69,7 @@ private struct AxisResize {
   }
 
   /// The weights of the neighbours, the ones from the last at or before the element on in the second half; `ratio` is how
-  /// far the element lies behind that one, above 0 and at most 1.
+  /// far the element lies after that one, above 0 and at most 1.
   private func weights(_ ratio: Double) -> [Double] {
     switch kernel {
     case .nearest(let mode):

@@ -88,7 +88,7 @@ struct Window {
     kernel.allSatisfy { $0 == 1 } && strides.allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }
   }
 
-  /// How many places the window has along an axis of `extent`; one that would begin behind the axis and the padding in
+  /// How many places the window has along an axis of `extent`; one that would begin after the axis and the padding in
   /// front of it is none. Nil where the window does not fit.
   func count(_ axis: Int, extent: Int, roundsUp: Bool) -> Int? {
     let room = before[axis] + extent + after[axis] - span(axis)

@@ -13,7 +13,7 @@ struct IndicesCost {
   /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, which the x86 targets have
   /// at least. `scalar` assumes 256 KiB and shares the figure.
   private static let second = 65536
-  /// A float from behind the second cache, or from another worker's, in floats of it. Assumed, not measured.
+  /// A float from beyond the second cache, or from another worker's, in floats of it. Assumed, not measured.
   private static let farFactor = 4.0
   /// Candidates of one panel of the product.
   private static let panel = 16

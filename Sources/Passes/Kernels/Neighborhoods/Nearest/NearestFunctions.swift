@@ -14,7 +14,7 @@ enum NearestLowering: String, KernelLowering {
 /// the candidates' transposed into panels, and a register tile of pixels x candidates sums over the channels, in their
 /// order whatever the tile.
 ///
-/// Candidates behind the last, up to whole vectors, are infinitely far; so are those whose distance is no number.
+/// Candidates after the last, up to whole vectors, are infinitely far; so are those whose distance is no number.
 struct NearestFunctions {
   /// What is added to the distances, and how it lies.
   enum Positions {

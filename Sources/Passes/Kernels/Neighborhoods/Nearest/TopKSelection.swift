@@ -27,7 +27,7 @@ struct TopKSelection {
   private var integers: LoopType { LoopType(.i32, lanes: lanes) }
   private var numbers: StreamCompaction { StreamCompaction(count: candidates, lanes: lanes) }
   private var places: ClosedRange<Int> { numbers.numbers }
-  /// Elements of a pixel's distances: the candidates in whole vectors, infinite behind the last.
+  /// Elements of a pixel's distances: the candidates in whole vectors, infinite after the last.
   private var distanceCount: Int { roundUp(candidates, toMultipleOf: lanes) }
   private var vectors: Int { distanceCount / lanes }
 
@@ -276,7 +276,7 @@ struct TopKSelection {
     }
   }
 
-  /// Adds the candidates whose distances are wanted behind the `taken` ones, in the order of their indices.
+  /// Adds the candidates whose distances are wanted after the `taken` ones, in the order of their indices.
   private func collect(
     _ builder: inout LoopBuilder, _ taken: String, where areWanted: (LoopValue) -> LoopValue
   ) {

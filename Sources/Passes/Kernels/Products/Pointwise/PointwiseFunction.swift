@@ -92,7 +92,7 @@ struct PointwiseFunction {
       liveChannels: live, masked: masked)
   }
 
-  /// The channels behind the panels, summed along the reduction.
+  /// The channels after the panels, summed along the reduction.
   private func writeTail(_ builder: inout LoopBuilder, laneSums: String) {
     var firstPixel = 0
     for tiles in panels.schedule.tail ?? [] {

@@ -10,7 +10,7 @@ struct ProductPanels {
   var vectors: Int { ceilDivide(channels, lanes) }
   var paddedChannels: Int { vectors * lanes }
 
-  /// Channels behind the panels, which are summed along the reduction.
+  /// Channels after the panels, which are summed along the reduction.
   var tailChannels: Int { schedule.tail == nil ? 0 : channels % lanes }
   /// Channels of the panels, padding included: also the first of those left over.
   var panelChannels: Int { tailChannels > 0 ? channels - tailChannels : paddedChannels }
@@ -64,7 +64,7 @@ struct ProductPanels {
     return ProductPanels(schedule: retiled, lanes: lanes, channels: channels)
   }
 
-  /// Hints for what lies behind the panel that begins at `channel`, to be given while this one's tiles are computed.
+  /// Hints for what lies after the panel that begins at `channel`, to be given while this one's tiles are computed.
   /// - Parameters:
   ///   - pieces: the lengths of the pieces the reduction runs in.
   ///   - sweeps: tiles that read the panel, and `sweep` the number of the one being written.

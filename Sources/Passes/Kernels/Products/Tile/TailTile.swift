@@ -1,6 +1,6 @@
 import IR
 
-/// A register tile of the output channels left over behind a product's whole vectors: lanes run along the reduction instead of
+/// A register tile of the output channels left over after a product's whole vectors: lanes run along the reduction instead of
 /// along channels, so that a few channels cost a few vectors of multiply-adds for every `lanes` steps, not one a step.
 ///
 /// At the end the lanes of each sum are added, in the order of `reduce add`, for all channels of a pixel at once: two vectors
@@ -25,7 +25,7 @@ struct TailTile {
   /// Adds `depth` steps of the reduction, `lanes` at a time and then what is left of them.
   /// - Parameters:
   ///   - inputs: for each pixel of the tile, where its adjacent inputs lie in the buffer.
-  ///   - weightBase: the first of this piece's weights, `[step / lanes][channel][step % lanes]`, zeros behind the last.
+  ///   - weightBase: the first of this piece's weights, `[step / lanes][channel][step % lanes]`, zeros after the last.
   func accumulate(
     _ builder: inout LoopBuilder, depth: Int, input: String, inputs: [LoopIndex], weights: String,
     weightBase: LoopIndex
@@ -69,7 +69,7 @@ struct TailTile {
     }
   }
 
-  /// Adds the lanes of each of `channels` vectors: lane c of the result is the sum of vector c's, and those behind the last
+  /// Adds the lanes of each of `channels` vectors: lane c of the result is the sum of vector c's, and those after the last
   /// are zeros. Named after both: `lane_sums_2_f32x8`.
   static func laneSums(channels: Int, lanes: Int) -> LoopValueFunction {
     let type = LoopType(.f32, lanes: lanes)
