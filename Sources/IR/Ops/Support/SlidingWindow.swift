@@ -94,3 +94,22 @@ struct SlidingWindow {
     return tests
   }
 }
+
+extension SlidingWindow {
+  /// Reads the attributes of a pool: `kernel`, `strides`, `padding`, `ceil_mode`, and `dilation` where the op has one.
+  init(pool reader: inout AttributeReader, isDilated: Bool) throws {
+    self.init(
+      kernel: try reader.integers("kernel"), strides: try reader.integers("strides"),
+      padding: try reader.integers("padding"), dilation: isDilated ? try reader.integers("dilation") : [1, 1],
+      roundsUp: try reader.bool("ceil_mode"))
+  }
+
+  /// The attributes of a pool as they are printed, with the op's `own` before the last.
+  func poolAttributes(isDilated: Bool, own: [Attribute] = []) -> [Attribute] {
+    let dilations = isDilated ? [Attribute("dilation", .integers(dilation))] : []
+    return [
+      Attribute("kernel", .integers(kernel)), Attribute("strides", .integers(strides)),
+      Attribute("padding", .integers(padding)),
+    ] + dilations + own + [Attribute("ceil_mode", .bool(roundsUp))]
+  }
+}

@@ -29,20 +29,15 @@ public struct ArgMaxPool: Op {
   }
 
   public init(_ reader: inout AttributeReader) throws {
-    self.kernel = try reader.integers("kernel")
-    self.strides = try reader.integers("strides")
-    self.padding = try reader.integers("padding")
-    self.dilation = try reader.integers("dilation")
-    self.ceilMode = try reader.bool("ceil_mode")
-    self.columnMajor = try reader.bool("column_major")
+    let window = try SlidingWindow(pool: &reader, isDilated: true)
+    self.init(
+      kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
+      ceilMode: window.roundsUp, columnMajor: try reader.bool("column_major"))
   }
 
   public var attributes: [Attribute] {
-    [
-      Attribute("kernel", .integers(kernel)), Attribute("strides", .integers(strides)),
-      Attribute("padding", .integers(padding)), Attribute("dilation", .integers(dilation)),
-      Attribute("ceil_mode", .bool(ceilMode)), Attribute("column_major", .bool(columnMajor)),
-    ]
+    SlidingWindow(kernel: kernel, strides: strides, padding: padding, dilation: dilation, roundsUp: ceilMode)
+      .poolAttributes(isDilated: true) + [Attribute("column_major", .bool(columnMajor))]
   }
 
   /// Places of zeros are not zeros.

@@ -26,19 +26,14 @@ public struct AveragePool: Op {
   }
 
   public init(_ reader: inout AttributeReader) throws {
-    self.kernel = try reader.integers("kernel")
-    self.strides = try reader.integers("strides")
-    self.padding = try reader.integers("padding")
-    self.countIncludePad = try reader.bool("count_include_pad")
-    self.ceilMode = try reader.bool("ceil_mode")
+    let window = try SlidingWindow(pool: &reader, isDilated: false)
+    self.init(
+      kernel: window.kernel, strides: window.strides, padding: window.padding,
+      countIncludePad: try reader.bool("count_include_pad"), ceilMode: window.roundsUp)
   }
 
   public var attributes: [Attribute] {
-    [
-      Attribute("kernel", .integers(kernel)), Attribute("strides", .integers(strides)),
-      Attribute("padding", .integers(padding)), Attribute("count_include_pad", .bool(countIncludePad)),
-      Attribute("ceil_mode", .bool(ceilMode)),
-    ]
+    window.poolAttributes(isDilated: false, own: [Attribute("count_include_pad", .bool(countIncludePad))])
   }
 
   public var mapsZeroToZero: Bool { true }

@@ -27,20 +27,13 @@ public struct MaxPool: Op {
   }
 
   public init(_ reader: inout AttributeReader) throws {
-    self.kernel = try reader.integers("kernel")
-    self.strides = try reader.integers("strides")
-    self.padding = try reader.integers("padding")
-    self.dilation = try reader.integers("dilation")
-    self.ceilMode = try reader.bool("ceil_mode")
+    let window = try SlidingWindow(pool: &reader, isDilated: true)
+    self.init(
+      kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
+      ceilMode: window.roundsUp)
   }
 
-  public var attributes: [Attribute] {
-    [
-      Attribute("kernel", .integers(kernel)), Attribute("strides", .integers(strides)),
-      Attribute("padding", .integers(padding)), Attribute("dilation", .integers(dilation)),
-      Attribute("ceil_mode", .bool(ceilMode)),
-    ]
-  }
+  public var attributes: [Attribute] { window.poolAttributes(isDilated: true) }
 
   public var mapsZeroToZero: Bool { true }
 
