@@ -106,7 +106,6 @@ private struct ONNXGraphWriter {
     if type.layout != .rowMajor {
       throw Diagnostic("%\(value.name) is \(type), which only passes make; export the graph as it was before them")
     }
-    if type.quantization != nil { throw Diagnostic("%\(value.name) is \(type); quantised tensors are not exported") }
   }
 
   private mutating func add(_ node: Node) throws {

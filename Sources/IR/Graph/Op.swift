@@ -45,6 +45,9 @@ extension Op {
   public func checkedResultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     for operand in operands {
       if let problem = operand.problem { throw Diagnostic("\(mnemonic): an operand is \(operand): \(problem)") }
+      if operand.tensor?.quantization?.axis != nil, !(self is Dequantize || self is BitCast) {
+        throw Diagnostic("\(mnemonic): an operand is \(operand); scales along an axis only a dequantize reads")
+      }
     }
     let results = try resultTypes(operands)
     for result in results {

@@ -27,12 +27,7 @@ extension TensorType {
         return "the shape [\(shape.map(String.init).joined(separator: ","))] has too many elements with its padding"
       }
     }
-    guard let quantization else { return nil }
-    if quantization.scales.count != quantization.zeroPoints.count {
-      return "\(quantization.scales.count) scales and \(quantization.zeroPoints.count) zero points"
-    }
-    if let axis = quantization.axis, !shape.indices.contains(axis) { return "scales along axis \(axis) of \(rank)" }
-    return nil
+    return quantization?.problem(element, shape: shape)
   }
 
   /// Bytes in memory, padding counted; nil where they are more than can be counted.

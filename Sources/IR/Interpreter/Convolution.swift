@@ -94,6 +94,39 @@ func convolve<T: Real & BinaryFloatingPoint & Sendable>(
   return result
 }
 
+/// The convolution of integers, modulo 2^64: tap by tap over whole planes.
+func convolveIntegers(_ x: [Int64], _ weight: [Int64], _ bias: [Int64]?, _ g: ConvolutionGeometry) -> [Int64] {
+  let inputs = g.channels / g.groups
+  let outputs = g.outputs / g.groups
+  let taps = g.kernelHeight * g.kernelWidth
+  let pixels = g.outputHeight * g.outputWidth
+  let columns = (0..<g.kernelWidth).map(g.columns)
+  var result = [Int64](repeating: 0, count: g.images * g.outputs * pixels)
+  x.withUnsafeBufferPointer { x in
+    result.withUnsafeMutableBufferPointer { result in
+      for plane in 0..<(g.images * g.outputs) {
+        let (image, output) = plane.quotientAndRemainder(dividingBy: g.outputs)
+        let target = plane * pixels
+        if let bias { for pixel in 0..<pixels { result[target + pixel] = bias[output] } }
+        for channel in 0..<inputs {
+          let source = (image * g.channels + output / outputs * inputs + channel) * g.height * g.width
+          for tap in 0..<taps {
+            let (ky, kx) = tap.quotientAndRemainder(dividingBy: g.kernelWidth)
+            let factor = weight[(output * inputs + channel) * taps + tap]
+            let shift = kx * g.dilation[1] - g.left
+            for oy in g.rows(ky) {
+              let row = source + (oy * g.strides[0] + ky * g.dilation[0] - g.top) * g.width + shift
+              let to = target + oy * g.outputWidth
+              for ox in columns[kx] { result[to + ox] &+= x[row + ox * g.strides[1]] &* factor }
+            }
+          }
+        }
+      }
+    }
+  }
+  return result
+}
+
 extension MatrixProduct {
   /// target [rows, columns] = kernel [rows, depth] * source [depth, columns].
   @inline(__always)

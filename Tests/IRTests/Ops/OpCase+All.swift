@@ -2,7 +2,7 @@ import IR
 
 extension OpCase {
   static let all: [OpCase] =
-    elementwise + typed + spatial + movement + gathers + sampling + reductions + graphs
+    elementwise + typed + spatial + movement + gathers + sampling + reductions + graphs + quantization
 
   private static let positive: ClosedRange<Double> = 0.1...3
 

@@ -30,18 +30,41 @@ enum ImportedOperators {
   static let all: [ImportedOperator] =
     elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
     + knownOperators + patternOperators + resizeOperators + normOperators + samplingOperators
-    + rearrangingOperators + attentionOperators + recurrentOperators + statefulOperators
+    + rearrangingOperators + attentionOperators + recurrentOperators + statefulOperators + quantizationOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
+  /// An operator of the standard by its name.
   static func named(_ name: String) -> ImportedOperator? { byName[name] }
+
+  /// The operator that nodes of a type and a domain are of. The list has those of other domains behind the domain's name;
+  /// the pairs around quantised tensors mean the same in Microsoft's, where older operator sets have more types.
+  static func named(_ type: String, in domain: String) -> ImportedOperator? {
+    let isPair = ["QuantizeLinear", "DequantizeLinear"].contains(type) && domain == "com.microsoft"
+    return byName[domain.isEmpty || isPair ? type : "\(domain).\(type)"]
+  }
+
+  /// Why nodes of a type are not read.
+  static func refusal(of type: String, in domain: String) -> Diagnostic {
+    if domain.isEmpty {
+      return Diagnostic(
+        "the operator is not supported", notes: [wayOut[type] ?? "docs/OnnxSupport.md lists the operators that are"])
+    }
+    return Diagnostic(
+      "the operators of '\(domain)' are not ONNX's own", notes: ["export the model with standard operators only"])
+  }
+
+  /// Operators that read integers with what they stand for; all others read them as integers.
+  static let readsQuantized: Set<String> = [
+    "DequantizeLinear", "Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity",
+    "Gather",
+    "MaxPool",
+  ]
 
   /// What helps with operators that are not supported but often met.
   static let wayOut: [String: String] = [
     "If": "branches are not compiled; export the model with fixed shapes, so that the exporter decides them",
     "Loop": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
     "Scan": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
-    "QuantizeLinear": "export the model in float32",
-    "DequantizeLinear": "export the model in float32",
   ]
 }

@@ -342,19 +342,16 @@ private struct ImportWalk {
       $0.name == node.opType && ($0.domain == "ai.onnx" ? "" : $0.domain) == domain && $0.overload == node.overload
     }
     if let function { return try inline(function, node, inputs, attributes, scope) }
-    guard domain.isEmpty else {
-      throw Diagnostic(
-        "the operators of '\(domain)' are not ONNX's own", notes: ["export the model with standard operators only"])
-    }
-    guard let handler = ImportedOperators.named(node.opType) else {
-      let reason = ImportedOperators.wayOut[node.opType]
-      throw Diagnostic(
-        "the operator is not supported", notes: [reason ?? "docs/OnnxSupport.md lists the operators that are"])
+    guard let handler = ImportedOperators.named(node.opType, in: domain) else {
+      throw ImportedOperators.refusal(of: node.opType, in: domain)
     }
     guard let version = scope.versions[""] else { throw problem("it does not say which operator set it is written in") }
     let reader = ImportAttributes(attributes)
+    let plain =
+      ImportedOperators.readsQuantized.contains(node.opType)
+      ? inputs : try inputs.map { try $0.map { try builder.unquantized($0) } }
     let call = ImportCall(
-      type: node.opType, version: Int(version), inputs: inputs, hasOutput: node.output.map { !$0.isEmpty },
+      type: node.opType, version: Int(version), inputs: plain, hasOutput: node.output.map { !$0.isEmpty },
       attributes: reader)
     let first = builder.graph.values.count
     builder.layer = scope.prefix + node.layerName

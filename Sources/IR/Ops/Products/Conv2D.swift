@@ -36,7 +36,7 @@ public struct Conv2D: Op {
   /// With all operands zero, the bias among them.
   public var mapsZeroToZero: Bool { true }
 
-  private func window(_ weight: [Int]) -> SlidingWindow {
+  func window(_ weight: [Int]) -> SlidingWindow {
     SlidingWindow(kernel: [weight[2], weight[3]], strides: strides, padding: padding, dilation: dilation)
   }
 
@@ -67,16 +67,22 @@ public struct Conv2D: Op {
     let x = operands[0].tensor
     let weight = operands[1].tensor
     let bias = operands.count > 2 ? operands[2].tensor.real : nil
-    let size = window(weight.shape).outputSize(height: x.shape[2], width: x.shape[3])
-    let geometry = ConvolutionGeometry(
-      images: x.shape[0], channels: x.shape[1], height: x.shape[2], width: x.shape[3], outputs: weight.shape[0],
-      outputHeight: size[0], outputWidth: size[1], kernelHeight: weight.shape[2], kernelWidth: weight.shape[3],
-      strides: strides, top: padding[0], left: padding[1], dilation: dilation, groups: groups)
+    let geometry = sizes(x: x.shape, weight: weight.shape)
     try MemoryLimit.require(
       geometry.unfoldedCount.map { $0 * MemoryLayout<T>.size },
       for: "the windows of a convolution, one beside the other,")
     let result = convolve(x.real, weight.real, bias, geometry)
-    return [.tensor(Tensor(element: x.element, shape: [x.shape[0], weight.shape[0]] + size, real: result))]
+    let shape = [x.shape[0], weight.shape[0], geometry.outputHeight, geometry.outputWidth]
+    return [.tensor(Tensor(element: x.element, shape: shape, real: result))]
+  }
+
+  /// The sizes of the convolution of tensors of these shapes.
+  func sizes(x: [Int], weight: [Int]) -> ConvolutionGeometry {
+    let size = window(weight).outputSize(height: x[2], width: x[3])
+    return ConvolutionGeometry(
+      images: x[0], channels: x[1], height: x[2], width: x[3], outputs: weight[0], outputHeight: size[0],
+      outputWidth: size[1], kernelHeight: weight[2], kernelWidth: weight[3], strides: strides, top: padding[0],
+      left: padding[1], dilation: dilation, groups: groups)
   }
 
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {

@@ -21,6 +21,14 @@ public struct Reduce: Op {
     /// The logarithm of the sum of exponentials; the maximum is subtracted first, so that nothing overflows.
     case logSumExp = "log_sum_exp"
 
+    /// Whether the result is one of the elements, so that it stands for what they stand for.
+    var choosesElement: Bool {
+      switch self {
+      case .maximum, .minimum: true
+      case .sum, .mean, .l1, .l2, .product, .sumOfSquares, .logSum, .logSumExp: false
+      }
+    }
+
     /// Whether it means something on elements of a type.
     public func isDefined(on element: ElementType) -> Bool {
       switch self {
@@ -73,7 +81,7 @@ public struct Reduce: Op {
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["x"])
-    let x = try checker.tensor(0)
+    let x = kind.choosesElement ? try checker.tensor(0) : try checker.plain(0)
     if !kind.isDefined(on: x.element) {
       let numbers = kind.isDefined(on: .i32)
       throw checker.failure(0, mustBe: "a tensor of \(numbers ? "numbers" : "floats"): kind \(kind.rawValue)")

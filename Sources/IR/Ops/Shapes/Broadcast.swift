@@ -25,7 +25,7 @@ public struct Broadcast: Op {
     if broadcastShape(x.shape, shape) != shape {
       throw checker.problem("\(x) does not broadcast to [\(checker.list(shape))]")
     }
-    return [.tensor(TensorType(x.element, shape))]
+    return [.tensor(TensorType(x.element, shape, quantization: x.with(shape: shape).quantization))]
   }
 
   public func evaluate<T: Real & BinaryFloatingPoint & Sendable>(

@@ -21,7 +21,7 @@ extension GatherOp {
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["data", "indices"])
     let data = try checker.tensor(0)
-    let indices = try checker.tensor(1)
+    let indices = try checker.plain(1)
     if indices.element != .i64 && indices.element != .i32 {
       throw checker.failure(1, mustBe: "a tensor of i64 or i32")
     }

@@ -42,7 +42,7 @@ public protocol MixedElementwiseOp: Op {
 public struct OperandElements {
   let checker: OperandChecker
 
-  func any(_ index: Int) throws -> ElementType { try checker.tensor(index).element }
+  func any(_ index: Int) throws -> ElementType { try checker.plain(index).element }
   func float(_ index: Int) throws -> ElementType { try checker.real(index).element }
   func number(_ index: Int) throws -> ElementType { try checker.number(index).element }
   func integer(_ index: Int) throws -> ElementType { try checker.integers(index).element }

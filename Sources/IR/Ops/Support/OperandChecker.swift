@@ -42,6 +42,13 @@ struct OperandChecker {
     return type
   }
 
+  /// A tensor whose elements are what they are: not integers that stand for reals.
+  func plain(_ index: Int, rank: Int? = nil) throws -> TensorType {
+    let type = try tensor(index, rank: rank)
+    if type.quantization != nil { throw failure(index, mustBe: "not quantised; dequantize it first") }
+    return type
+  }
+
   /// A tensor of reals.
   func real(_ index: Int, rank: Int? = nil) throws -> TensorType {
     let type = try tensor(index, rank: rank)
@@ -51,14 +58,14 @@ struct OperandChecker {
 
   /// A tensor of floats or integers.
   func number(_ index: Int) throws -> TensorType {
-    let type = try tensor(index)
+    let type = try plain(index)
     if type.element == .bool { throw failure(index, mustBe: "a tensor of numbers") }
     return type
   }
 
   /// A tensor of integers, truths apart.
   func integers(_ index: Int) throws -> TensorType {
-    let type = try tensor(index)
+    let type = try plain(index)
     if type.element.isFloat || type.element == .bool { throw failure(index, mustBe: "a tensor of integers") }
     return type
   }

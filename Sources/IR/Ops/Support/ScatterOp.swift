@@ -35,7 +35,7 @@ extension ScatterOp {
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["data", "indices", "updates"])
     let data = try checker.tensor(0)
-    let indices = try checker.tensor(1)
+    let indices = try checker.plain(1)
     let updates = try checker.tensor(2)
     if indices.element != .i64 && indices.element != .i32 {
       throw checker.failure(1, mustBe: "a tensor of i64 or i32")
@@ -44,6 +44,8 @@ extension ScatterOp {
     if reduction != .replace && data.element == .bool {
       throw checker.problem("truths are not combined by '\(reduction.rawValue)'; only 'replace' goes with them")
     }
+    if data.quantization != updates.quantization { throw checker.failure(2, mustBe: "quantised like operand 0") }
+    if reduction != .replace { _ = try checker.plain(0) }
     try checkShapes(data, indices, updates, checker)
     return [.tensor(data.with(shape: data.shape))]
   }

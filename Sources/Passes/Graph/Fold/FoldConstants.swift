@@ -5,7 +5,8 @@ import IR
 ///     %a = constant ...
 ///     %b = sqrt(%a)               =>    %b = constant ...
 ///
-/// Only float32 results are folded: the constant store holds what kernels read.
+/// Operands may be of any type, so that weights stored as integers become what they stand for. Only float32 results are
+/// folded: the constant store holds what kernels read.
 public struct FoldConstants: Pass {
   public static let name = "fold-constants"
   public static let summary = "computes what depends on constants only"
@@ -19,9 +20,8 @@ public struct FoldConstants: Pass {
       else { return nil }
       var operands: [RuntimeValue<Double>] = []
       for operand in node.operands {
-        guard let values = rewriter.constant(operand) else { return nil }
-        let shape = rewriter.graph.tensorType(of: operand).shape
-        operands.append(.tensor(Tensor(shape: shape, real: values)))
+        guard let data = rewriter.definition(of: operand).flatMap(rewriter.graph.data) else { return nil }
+        operands.append(.tensor(Tensor(data)))
       }
       let result = try node.op.evaluateWithinLimit(operands, results: [.tensor(type)])[0].tensor
       return [

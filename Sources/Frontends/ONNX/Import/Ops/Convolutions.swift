@@ -22,7 +22,9 @@ func convolved(
   case 2:
     let op = Conv2D(
       strides: window.strides, padding: window.padding, dilation: window.dilation, groups: groups)
-    return try builder.apply(op, [x, weight] + (bias.map { [$0] } ?? []))
+    let operands = [x, weight] + (bias.map { [$0] } ?? [])
+    let isReal = try builder.type(of: x).element.isFloat
+    return try builder.apply(isReal ? op : IntegerConv2D(op, zeroPoint: 0), operands)
   default:
     if window.kernel[0] > 1 << 12 {
       throw Diagnostic("its window is \(window.kernel[0]) planes deep; at most \(1 << 12) are possible")

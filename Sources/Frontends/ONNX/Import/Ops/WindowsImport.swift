@@ -236,15 +236,21 @@ let windowOperators: [ImportedOperator] = [
     let isColumnMajor = try call.attributes.integer("storage_order") ?? 0 != 0
     let (window, roundsUp) = try pool(builder, call)
     let element = try builder.type(of: call.input(0)).element
-    // Small integers are floats as well.
-    let x = element.isFloat ? try call.input(0) : try builder.cast(call.input(0), to: .f32)
+    // Small integers are floats as well, and what stands for more does so under any of its scales.
+    let quantization = try builder.type(of: call.input(0)).quantization
+    let plain = try builder.unquantized(call.input(0))
+    let x = element.isFloat ? plain : try builder.cast(plain, to: .f32)
     let values = try pooled(&builder, x, window) { builder, x, window in
       let op = MaxPool(
         kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
         ceilMode: roundsUp)
       return try builder.apply(op, [x])
     }
-    let result = element.isFloat ? values : try builder.cast(values, to: element)
+    var result = element.isFloat ? values : try builder.cast(values, to: element)
+    if let quantization {
+      let real = try builder.apply(Dequantize(quantization), [result])
+      result = try builder.apply(Quantize(to: element, quantization), [real])
+    }
     guard call.hasOutput.count > 1, call.hasOutput[1] else { return [result] }
     let op = ArgMaxPool(
       kernel: window.kernel, strides: window.strides, padding: window.padding, dilation: window.dilation,
