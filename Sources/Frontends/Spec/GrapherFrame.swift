@@ -1,7 +1,7 @@
 import IR
 
-/// What graph convolutions of all kinds stand in: a pointwise convolution `fc1` before, another one `fc2` after, and the
-/// input added. Kinds differ in what lies between.
+/// What surrounds graph convolutions of all kinds: a pointwise convolution `fc1` before, another one `fc2` after, and
+/// the input added. Kinds differ in what lies between.
 struct GrapherFrame {
   static let keys = ["expansion", "groups", "activation", "residual"]
 

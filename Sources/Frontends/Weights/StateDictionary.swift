@@ -39,7 +39,7 @@ enum StateDictionary {
       notes: [keys(pickle.members(start) ?? [])] + hint)
   }
 
-  /// Looks under the known names first: what stands beside them may hold a tensor too.
+  /// Looks under the known names first: other entries may hold a tensor too.
   private static func search(
     _ value: Pickle.Value, in pickle: Pickle, depth: Int
   ) -> [(name: String, tensor: Pickle.Tensor)]? {
@@ -81,8 +81,8 @@ enum StateDictionary {
   /// Prefixes that wrappers around a model put before every name: `DataParallel`, `torch.compile`, averaging.
   private static let wrappers = ["module.", "_orig_mod.", "model.", "ema_model."]
 
-  /// Tensors without the wrappers' prefixes that all of them have, unless `names`, which the model knows them by, have
-  /// them too.
+  /// Tensors without the prefixes that wrappers gave to all of them, unless `names`, the model's own names, have these
+  /// prefixes too.
   static func unwrapped(
     _ tensors: [String: StoredTensor], for names: some Sequence<String>
   ) -> [String: StoredTensor] {

@@ -78,7 +78,7 @@ extension X86Vectors {
       + "_mm256_castps_si256({2}), 4)",
   ]
 
-  /// uint32 has none: they go lane by lane.
+  /// There are none for uint32, which goes lane by lane.
   private static let avx2SignedComparisons: [String: String] = [
     "lt": "_mm256_castsi256_ps(_mm256_cmpgt_epi32({1}, {0}))",
     "gt": "_mm256_castsi256_ps(_mm256_cmpgt_epi32({0}, {1}))",

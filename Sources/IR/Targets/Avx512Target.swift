@@ -12,7 +12,7 @@ extension Target {
     spellings: ScalarSpellings.table(fusesMultiplyAdd: true).merging(X86Vectors.avx512.spellings) { _, own in own },
     helpers: ScalarHelpers.all.merging(helpers512) { _, vector in vector })
 
-  /// Halves of a 512-bit vector reduce as AVX2 does from there: the tree is the same.
+  /// Once a 512-bit vector is halved, it reduces as in AVX2: the tree is the same.
   private static let helpers512: [String: String] = {
     var helpers: [String: String] = [
       "vigc_first_lanes": ScalarHelpers.function(

@@ -1,4 +1,4 @@
-// Shows that different rounds of a loop reach different addresses, by reading the addresses as digits of a number.
+// Shows that different rounds of a loop reach different addresses, by reading an address like the digits of a number.
 //
 // All addresses are c * q + rest for one atom q and one c. If the rests of all accesses span less than |c|, equal
 // addresses have equal q: they differ by c * (q - q') and by less than |c|. Where other terms are larger than c, choose
@@ -13,7 +13,7 @@ struct AddressSeparation {
   private let round: Int
   /// Terms that do not change from round to round and are the same in all accesses; they cancel.
   private let common: [AffineIndex.Term]
-  /// The rounds each access happens in.
+  /// The rounds in which each access happens.
   private let rounds: Set<IndexRange>
 
   init(_ given: [(access: LoopAccess, analysis: IndexAnalysis)], round: Int) {
@@ -69,7 +69,7 @@ struct AddressSeparation {
       common.reduce(entry.access.address) { $1.atom == atom ? $0 : $0.without($1.atom) }
     }
     if span(of: lower.map { $0.without(atom) }) < abs(factor) { return true }
-    // The digit has to fit below the radix. Unrolled code has its strides in the constants.
+    // The digit has to fit below the radix. In unrolled code the constants hold the strides.
     let digits = accesses.map { $0.analysis.range(of: AffineIndex(atom: atom)) }
     guard let low = digits.map(\.low).min(), let high = digits.map(\.high).max(), IndexRange(low, high).isFinite else {
       return false
@@ -86,7 +86,7 @@ struct AddressSeparation {
     }
   }
 
-  /// The terms that are no multiples of `radix`, and the constant; relative to `origin` and reduced where there is one.
+  /// The terms that are not multiples of `radix`, and the constant; relative to `origin` and reduced if there is one.
   private func lowDigits(_ form: AffineIndex, _ radix: Int, keeping atom: Int, _ origin: Int?) -> AffineIndex {
     var low = form
     low.terms.removeAll { $0.factor % radix == 0 && $0.atom != atom }
