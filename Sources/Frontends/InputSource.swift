@@ -74,7 +74,7 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
   public func load(_ type: TensorType, name: String) throws -> TensorData {
     switch self {
     case .synthetic(let seed):
-      // As doubles on the way.
+      // They are doubles in between.
       try MemoryLimit.require(Extents.count(type.shape).map { 8 * $0 }, for: "the elements of the input \(name)")
       let numbers = SyntheticWeights(seed: seed).uniform(name, count: type.count).map(Double.init)
       return TensorData(

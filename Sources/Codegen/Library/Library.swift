@@ -23,7 +23,7 @@ public struct LibraryOptions: Sendable {
 
   /// The model's name: of the files, and in comments.
   public var name: String
-  /// Of every symbol and, in capitals, of every macro.
+  /// The prefix of every symbol and, in capitals, of every macro.
   public var prefix: String
   /// Shapes of the input and output tensors, in order of the program's buffers.
   public var inputShapes: [[Int]]

@@ -13,7 +13,7 @@ struct NumpyHeader: Sendable {
 
   /// NumPy's header of a plain array takes 128 bytes.
   static let longest = 1 << 12
-  /// As many axes as NumPy allows.
+  /// The most axes that NumPy allows.
   private static let mostAxes = 64
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 

@@ -202,7 +202,7 @@ extension ZipArchive.Entry {
   }
 }
 
-/// Where an archive's directory lies, out of the records at its end.
+/// Where an archive's directory lies, from the records at its end.
 private struct ZipDirectory {
   var range: Range<Int>
   var entries: Int

@@ -7,7 +7,7 @@ struct GrapherFrame {
 
   /// Channels that the convolution over the graph makes, as a multiple of the input's.
   private var expansion: Double
-  /// Of the convolution over the graph.
+  /// Groups of the convolution over the graph.
   var groups: Int
   var activation: Activation
   private var hasResidual: Bool

@@ -5,9 +5,9 @@ import IR
 /// Either the checkpoint is a state dict, tensors by name, or it holds one under a name that training scripts give it,
 /// beside the epoch, an optimiser's state and perhaps moving averages (EMA) of the weights.
 enum StateDictionary {
-  /// Where the weights are that were trained; earlier ones are preferred.
+  /// The names under which trained weights are found; earlier ones are preferred.
   static let trainedKeys = ["state_dict", "model", "model_state_dict", "net", "network", "module"]
-  /// Where their moving averages are.
+  /// The names under which their moving averages are found.
   static let averagedKeys = [
     "state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "model_state_dict_ema", "ema_model", "ema",
   ]

@@ -137,8 +137,8 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
       notes: lacking + surplus + listed(wrong, of: "of the wrong shape or type") { $0 })
   }
 
-  /// The nearest of `candidates` to each name, where one resembles it. An edit distance takes time in the product of
-  /// two lengths, which is not worth it for a file of a different model or of absurd names.
+  /// The nearest of `candidates` to each name, if one resembles it. An edit distance takes time in the product of two
+  /// lengths, which is not worth it for a file of a different model or of absurd names.
   private static func nearestNames(to names: some Sequence<String>, among candidates: [String]) -> [String: String] {
     func length(_ names: some Sequence<String>) -> Int { names.reduce(0) { $0 + $1.utf8.count } }
     guard length(names) <= 1 << 20, length(candidates) <= 1 << 20,

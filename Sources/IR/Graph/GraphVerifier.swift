@@ -208,8 +208,8 @@ public struct GraphVerifier {
     return node.op.mapsZeroToZero
   }
 
-  /// Tries the op at zero in every operand that has channels. Where an operand repeats over the channels, its value is
-  /// used if it is an inline constant, otherwise a few numbers are tried, which no elementwise op treats alike by
+  /// Tries the op at zero in every operand that has channels. If an operand repeats over the channels, its value is
+  /// used if it is an inline constant; otherwise a few numbers are tried, which no elementwise op treats alike by
   /// chance.
   private func keepsPaddingZero(_ op: some ElementwiseOp, _ node: Node) -> Bool {
     guard let result = graph.type(of: node.results[0]).tensor else { return true }

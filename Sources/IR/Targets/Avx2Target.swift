@@ -57,7 +57,7 @@ extension X86Vectors {
       + "_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)))",
   ]
 
-  /// Of int32 and of uint32.
+  /// Spellings of int32 and of uint32.
   private static let avx2Integers: [String: String] = [
     "eq": "_mm256_castsi256_ps(_mm256_cmpeq_epi32({0}, {1}))",
     "ne": "_mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32({0}, {1}), _mm256_set1_epi32(-1)))",

@@ -106,7 +106,7 @@ extension X86Vectors {
     "convert.i32x16.u16x16": "_mm512_cvtepi32_epi16({0})",
   ]
 
-  /// Of int32 and of uint32.
+  /// Spellings of int32 and of uint32.
   private static let avx512Integers: [String: String] = [
     "select": "_mm512_mask_blend_epi32({0}, {2}, {1})",
     "load": "_mm512_loadu_si512({0})", "store": "_mm512_storeu_si512({0}, {1})",

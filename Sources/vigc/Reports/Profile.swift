@@ -11,7 +11,7 @@ struct Profile {
 
   struct Row {
     var name: String
-    /// Of the nodes of the layer, with spaces between.
+    /// The kernels of the layer's nodes, with spaces between.
     var kernel: String
     /// A run's mean, and its least.
     var milliseconds: Double

@@ -13,7 +13,7 @@ extension ElementType {
 
 /// Reads the tensors of one model.
 struct ImportedTensors {
-  /// Of the model; external data lies in it or below.
+  /// The model's folder; external data lies in it or below.
   let directory: String
   private var files: [String: [UInt8]] = [:]
 

@@ -2,7 +2,7 @@ import IR
 
 // Ops that read or write at places that are computed.
 
-/// By `Gather` at places that are known, and a sum of what is gathered, weighted.
+/// Written as `Gather` at known places, and a weighted sum of what is gathered.
 extension Resample: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     let shape = call.type(0).shape

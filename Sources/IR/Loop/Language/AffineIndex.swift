@@ -18,7 +18,7 @@ struct AffineIndex: Hashable {
   }
 
   var constant: Int
-  /// By ascending atom number; no factor is zero.
+  /// Terms by ascending atom number; no factor is zero.
   var terms: [Term] = []
   /// An addition or multiplication overflowed: nothing is known about the value.
   var isUnknown = false

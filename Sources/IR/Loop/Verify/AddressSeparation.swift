@@ -1,12 +1,12 @@
 // Shows that different rounds of a loop reach different addresses, by reading an address like the digits of a number.
 //
 // All addresses are c * q + rest for one atom q and one c. If the rests of all accesses span less than |c|, equal
-// addresses have equal q: they differ by c * (q - q') and by less than |c|. Where other terms are larger than c, choose
-// M and split the address into terms that are multiples of M and the others: if the others, q's term among them, span
+// addresses have equal q: they differ by c * (q - q') and by less than |c|. If other terms are larger than c, choose M
+// and split the address into terms that are multiples of M and the others: if the others, q's term among them, span
 // less than M, then equal addresses have equal others, and the argument holds for those alone.
 //
-// If q is the loop's round, rounds with equal addresses are one round. Where the round appears only as div(q, n) and
-// mod(q, n), as in a loop over flattened tiles, showing both equal shows q equal; and so on inside the quotient.
+// If q is the loop's round, rounds with equal addresses are one round. If the round appears only as div(q, n) and
+// mod(q, n), as in a loop over flattened tiles, showing both equal shows q equal; and likewise inside the quotient.
 
 struct AddressSeparation {
   private let accesses: [(access: LoopAccess, analysis: IndexAnalysis)]

@@ -23,7 +23,7 @@ struct DimensionIndex {
   }
 
   var constant = 0
-  /// By ascending dimension; no factor is zero.
+  /// Terms by ascending dimension; no factor is zero.
   var terms: [Term] = []
   /// 0...0 if the index is exactly the sum.
   var slack = 0...0

@@ -80,7 +80,7 @@ struct InitializationWalk {
     self.counts = counts
   }
 
-  /// Of a function that was walked.
+  /// What a function that was walked needs and does.
   var summary: Initialization.Summary {
     var writes: [ElementRegion] = []
     for (root, set) in written.sets {
@@ -160,7 +160,7 @@ struct InitializationWalk {
 
   // MARK: reading
 
-  /// Notes that elements have to be written by now.
+  /// Notes that elements have to be written at this point.
   mutating func require(
     _ region: ElementRegion, _ message: @autoclosure () -> String,
     _ causes: Initialization.Causes = Initialization.Causes()

@@ -22,7 +22,7 @@ public struct Aggregate: Op {
   }
 
   public var kind: Kind
-  /// Of differences; the other kinds have none.
+  /// The direction of differences; the other kinds have none.
   public var direction: Direction
   /// What the maximum of differences starts at; with nil it starts at the first neighbour. 0 makes each pixel its own
   /// neighbour.

@@ -158,7 +158,7 @@ let knownOperators: [ImportedOperator] = [
   ImportedOperator("Expand", "shapes that depend on the input") { builder, call in
     let shape = try knownExtents(call.integers(1, "the shape") ?? [])
     let x = try call.input(0)
-    // Where the shape has an extent of 1, or none, the operand's extent stays.
+    // If the shape has an extent of 1, or none, the operand's extent stays.
     let own = try builder.type(of: x).shape
     let tail = shape.suffix(own.count)
     if shape.count <= own.count, zip(own.suffix(tail.count), tail).allSatisfy({ $1 == 1 || $0 == $1 }) { return [x] }

@@ -20,7 +20,7 @@ private struct AxisResize {
     /// Before operator set 11, which has no mode: rounded up if the result is smaller, else down.
     case old
 
-    /// By the name that the standard has.
+    /// The mode that the standard calls `name`.
     init?(standard name: String) {
       self.init(rawValue: name)
       if self == .old { return nil }
@@ -34,7 +34,7 @@ private struct AxisResize {
     case alignCorners = "align_corners"
     case asymmetric
     case cropAndResize = "tf_crop_and_resize"
-    /// Of operator set 11 alone.
+    /// In operator set 11 alone.
     case halfPixelForNearest = "tf_half_pixel_for_nn"
   }
 

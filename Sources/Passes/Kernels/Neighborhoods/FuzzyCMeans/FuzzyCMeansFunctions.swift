@@ -20,9 +20,9 @@ struct FuzzyCMeansFunctions {
   let pixelStride: Int
   let clustering: FuzzyClustering
   let lanes: Int
-  /// Of the centres' product, whose rows are channels.
+  /// The tiles of the centres' product, whose rows are channels.
   let centerTiles: HyperedgeTiles
-  /// Of the distances' product, whose rows are pixels.
+  /// The tiles of the distances' product, whose rows are pixels.
   let pixelTiles: HyperedgeTiles
 
   init(

@@ -68,7 +68,7 @@ struct NearestKernel: Kernel {
     let functions: NearestFunctions
     let panels: ProductPanels
     let own: ScaledFeatures
-    /// Of the candidates, if they are not the pixels.
+    /// The features of the candidates, if they are not the pixels.
     let others: ScaledFeatures?
     /// Candidates, panel after panel.
     let packed: String

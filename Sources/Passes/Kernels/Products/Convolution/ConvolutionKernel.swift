@@ -35,7 +35,7 @@ struct ConvolutionKernel: ProductKernel {
 
   /// Convolutions of equal channels share a function; weights and biases lie one share after the other.
   private struct Parts {
-    /// By the channels of a share.
+    /// The functions by the channels of a share.
     var functions: [Int: ConvolutionFunction] = [:]
     var weights: [Float] = []
     var bias: [Float] = []
