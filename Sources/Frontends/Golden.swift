@@ -28,7 +28,7 @@ public struct Golden: Sendable {
       self.last = last
     }
 
-    /// What in `values` (the block's output, NCHW) is not as it should be; nil where all is.
+    /// What is wrong with `values` (the block's output, NCHW); nil if nothing is.
     ///
     /// - Parameter tolerance: Relative to the standard deviation, and to the norm for the norm. Single elements, which
     ///   average nothing, get four times as much.
@@ -42,7 +42,7 @@ public struct Golden: Sendable {
       return nil
     }
 
-    /// The least tolerance with which `values` match; infinite where none does.
+    /// The least tolerance with which `values` match; infinite if none does.
     public func difference(_ values: [Double]) -> Double {
       guard values.count == Extents.count(shape) else { return .infinity }
       return checks(values).map(\.difference).max() ?? 0

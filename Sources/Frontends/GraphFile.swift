@@ -4,7 +4,8 @@ import IR
 /// Graphs as `.vir` text with their weights.
 ///
 /// The text names where its constants come from: `synthetic:SEED`, a file of weights (a relative path starts at the
-/// text's own folder), or both with a plus between, when what a pass computed lies in the file and the rest is made up.
+/// text's own folder), or both with a plus between. In the last case the file has what a pass computed, and the rest is
+/// made up.
 public enum GraphFile {
   /// Reads a graph and the contents of its named constants, from `weights` or else from what the text names.
   public static func read(_ path: String, weights: WeightSource? = nil) throws -> Graph {
@@ -15,7 +16,7 @@ public enum GraphFile {
       throw Diagnostic("\(path) has \(missing.count) named constants and names no weights; give it --weights")
     }
     let sources = try weights.map { [$0] } ?? sources(of: graph, beside: path)
-    // What files hold wins over what can be made up under any name.
+    // What files hold has precedence over what can be made up under any name.
     var synthetic: SyntheticWeights?
     var problems: [String] = []
     for source in sources {
@@ -71,8 +72,8 @@ public enum GraphFile {
     try writeFileAtomically(Array(GraphPrinter.print(graph).utf8), to: path)
   }
 
-  /// The text of a graph for a reader. What a pass computed is in no file, so the text then names weights that do not
-  /// exist: read again, it is refused instead of run on others. `write` keeps them.
+  /// The text of a graph for people. What a pass computed is not in a file, so the text then names weights that do not
+  /// exist. If such a text is read again, it is refused instead of run on other weights. `write` keeps them.
   public static func text(_ graph: Graph) throws -> String {
     var graph = graph
     let (synthetic, isMadeUp, stored) = try origins(of: graph)

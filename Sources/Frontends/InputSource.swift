@@ -42,7 +42,7 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
   /// The float32 input of a model whose input is `shape` [N, C, H, W]; a picture fills every image of the batch.
   ///
   /// - Parameters:
-  ///   - preprocessing: The model's; nil where it has none, and pictures are refused.
+  ///   - preprocessing: The model's; nil if it has none, and pictures are refused.
   ///   - normalizes: False for a model that normalises itself, which takes pictures of values in [0, 1].
   public func load(
     shape: [Int], preprocessing: ImagePreprocessing?, normalizes: Bool = true
@@ -69,12 +69,12 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The input of a name of a model that takes tensors of any type. Synthetic integers are 0 and 1, which count and
-  /// index in whatever there is.
+  /// A named input of a model that takes tensors of any type. Synthetic integers are 0 and 1, which are valid as counts
+  /// and as indices.
   public func load(_ type: TensorType, name: String) throws -> TensorData {
     switch self {
     case .synthetic(let seed):
-      // As doubles on the way.
+      // They are doubles in between.
       try MemoryLimit.require(Extents.count(type.shape).map { 8 * $0 }, for: "the elements of the input \(name)")
       let numbers = SyntheticWeights(seed: seed).uniform(name, count: type.count).map(Double.init)
       return TensorData(
@@ -84,7 +84,7 @@ public enum InputSource: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// What the file holds, which is a tensor of the type.
+  /// What the file holds, which must be a tensor of the type.
   private func contents(_ type: TensorType) throws -> TensorData {
     let tensor: TensorData
     switch self {

@@ -5,10 +5,10 @@ import IR
 extension ModelGraph {
   /// The model with the outputs of its stages instead of the classes, and without what only those needed.
   ///
-  /// A stage is all blocks at one resolution, and its output that of the last of them, with no norm of its own: what the
-  /// published detection backbones return (SLDGroup/MobileViG, SLDGroup/GreedyViG). Outputs are named by their strides,
-  /// `stride4`, `stride8` and so on, largest images first; a resolution at which there are only strided convolutions, as
-  /// inside a stem, has no stage. A network of one resolution has one output.
+  /// A stage is all blocks at one resolution. Its output is that of its last block, with no norm of its own, as in the
+  /// published detection backbones (SLDGroup/MobileViG, SLDGroup/GreedyViG). Outputs are named by their strides,
+  /// `stride4`, `stride8` and so on, largest images first. A resolution with only strided convolutions, as inside a
+  /// stem, is not a stage. A network of one resolution has one output.
   ///
   /// - Throws: A `Diagnostic` for a model without blocks.
   public func backbone() throws -> ModelGraph {
@@ -20,7 +20,7 @@ extension ModelGraph {
     let before = graph.namedConstants
     let names = result.graph.values.map(\.name)
     result.graph = result.graph.compacted()
-    // Values are numbered anew, and keep their names.
+    // Values get new numbers, and keep their names.
     let numbers = Dictionary(uniqueKeysWithValues: result.graph.values.enumerated().map { ($1.name, ValueID($0)) })
     result.modules = modules.compactMap { module in
       numbers[names[module.value.index]].map { Module(name: module.name, value: $0) }
@@ -39,10 +39,10 @@ extension ModelGraph {
     var last: ValueID? = graph.inputs.first
     var stages: [(stride: Int, value: ValueID)] = []
     for module in modules {
-      // A sequence returns what its last module did.
+      // A sequence returns what its last module returned.
       guard let stride = strides[module.value], module.value != last else { continue }
       defer { last = module.value }
-      // What changes the resolution leads to a stage and is no block of it.
+      // A module that changes the resolution comes before a stage, and is not one of its blocks.
       guard let before = last.flatMap({ strides[$0] }), before == stride else { continue }
       if stages.last?.stride == stride { stages.removeLast() }
       stages.append((stride, module.value))
@@ -50,8 +50,8 @@ extension ModelGraph {
     return stages
   }
 
-  /// How many of the input's pixels lie between two of each image's, as long as there is an image: from the operand that
-  /// an op reads first, as strides multiply. A mean over all pixels ends it.
+  /// The stride of each image: how many of the input's pixels lie between two of its own. It is that of an op's first
+  /// operand times the op's own stride. After a mean over all pixels there is none.
   private func imageStrides() -> [ValueID: Int] {
     var strides: [ValueID: Int] = [:]
     if let input = graph.inputs.first { strides[input] = 1 }

@@ -2,7 +2,8 @@ import IR
 
 /// Finds and reads whatever the user called a model, and gives it weights.
 public enum ModelLoader {
-  /// Whether a model's shapes are its own, or those of its dimensions, and so are its weights: a graph and not a spec.
+  /// Whether a model is a graph and not a spec: its shapes, or its dimensions, and its weights are then fixed by its
+  /// file.
   public static func isGraph(_ model: String) -> Bool { model.hasSuffix(".vir") || model.hasSuffix(".onnx") }
 
   /// A zoo name, a `.yaml` spec, an `.onnx` model or a `.vir` graph as a graph with its weights.

@@ -1,4 +1,4 @@
-/// What a user did wrong (never a bug of ours: that is a `preconditionFailure`), and where.
+/// What a user did wrong, and where. A bug of ours is never a diagnostic, but a `preconditionFailure`.
 ///
 /// The first line says what was found and what would be right; `notes` carry the details below it.
 public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
@@ -55,7 +55,7 @@ public struct DiagnosticList: Error, Sendable, CustomStringConvertible {
 
 /// The closest of `candidates` to a mistyped `word` by edit distance, nearest first, at most `limit`.
 public func nearest(to word: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
-  // A distance takes the product of two lengths, and nobody mistypes so long a word.
+  // A distance takes time in the product of two lengths, and a word this long is not mistyped.
   if word.utf8.count > 200 { return [] }
   let scored = candidates.filter { $0.utf8.count <= 200 }.map { (editDistance(word, $0), $0) }
     .filter { $0.0 <= max(2, max(word.count, $0.1.count) / 3) }

@@ -15,8 +15,8 @@ public struct PassManager {
 
   public init(observe: ((String, Graph) throws -> Void)? = nil) { self.observe = observe }
 
-  /// - Throws: A `DiagnosticList` where the graph is invalid to begin with, and what a pass throws. A graph that a pass left
-  ///   invalid is a bug of ours and stops the process, naming the pass.
+  /// - Throws: A `DiagnosticList` if the graph is invalid to begin with, and any error of a pass. A graph that a pass
+  ///   left invalid is a bug of ours and stops the process, naming the pass.
   public mutating func run(_ passes: [any Pass], on graph: Graph) throws -> Graph {
     try GraphVerifier.verify(graph, fuses: Kernels.rules)
     var current = graph
@@ -28,7 +28,7 @@ public struct PassManager {
       do {
         try GraphVerifier.verify(current, fuses: Kernels.rules)
       } catch {
-        // Not a precondition: optimised builds drop its words, and the pass's name is what matters.
+        // Not a precondition: optimised builds drop its message, and the pass's name is what matters.
         fatalError("the pass '\(pass.name)' left an invalid graph:\n\(error)")
       }
       let (seconds, attoseconds) = elapsed.components

@@ -2,19 +2,19 @@ import IR
 
 /// The passes of a compilation, in order.
 public enum Pipeline {
-  /// The passes that make of a graph what its parts stand for, whoever wrote it down: after them it has the ops of the
-  /// same model's spec, and computes what it did but for rounding.
+  /// The passes that raise what exporters write to the ops it stands for. After them a graph has the ops of the same
+  /// model's spec, and computes the same up to rounding.
   public static let raising: [any Pass] = [
     FoldConstants(),  // first, so that every later fold sees plain constants
     ShareConstants(),  // after it, which may compute equal ones
     Canonicalize(),  // before what looks for one form of a thing
     RaiseSilu(),  // before products, whose epilogues know the op and not its parts
-    RaiseGelu(),  // like it
+    RaiseGelu(),  // for the same reason
     RaiseBatchNorm(),  // after activations, whose parts look like a norm's; before norms are folded
     RaiseRoll(),  // before neighbourhoods, which are made of rolls
     RaiseNeighborhood(),  // before the choice of lowerings, which sees constructions only
-    RaiseGatedNeighborhood(),  // for the same
-    RaiseNearest(),  // for the same
+    RaiseGatedNeighborhood(),  // for the same reason
+    RaiseNearest(),  // for the same reason
     RaiseInterleave(),  // after neighbourhoods, whose rows it makes images of
     RaiseImage(),  // after it: what convolutions read are images then
   ]

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import IR
 
-// The tool. A command only reads its options, calls the libraries and prints; everything that could be wrong is said by
-// a `Diagnostic`, which ends here as one line on standard error with its details below.
+// The tool. A command only reads its options, calls the libraries and prints; everything that can go wrong is a
+// `Diagnostic`, which is printed here as one line on standard error with its details below.
 
 /// The root of all commands.
 struct Vigc: AsyncParsableCommand {
@@ -26,7 +26,7 @@ enum Main {
       do {
         try await perform()
       } catch {
-        // What an interrupted compiler says is no mistake of anyone's.
+        // What an interrupted compiler reports is not a mistake.
         if !interruption.hasHappened { end(with: error) }
       }
     }
@@ -101,7 +101,7 @@ struct InternalError: Error, CustomStringConvertible {
   }
 
   var description: String {
-    // The first few say it; a bad kernel fails in as many places as it is called from.
+    // The first few are enough; a bad kernel fails in as many places as it is called from.
     let shown = details.prefix(12)
     let rest = details.count > shown.count ? ["  and \(details.count - shown.count) more"] : []
     return (["\(what); this is a bug in vigc, not in your model"] + shown.map { "  \($0)" } + rest)

@@ -1,6 +1,6 @@
 import IR
 
-/// Numbers as C writes them: exact, and short where short is exact.
+/// Numbers as C writes them: exact, and no longer than that takes.
 enum CLiteral {
   static func expression(_ value: Double, _ element: ElementType) -> CExpression {
     switch element {
@@ -29,7 +29,7 @@ enum CLiteral {
       case .u64: "uLL"
       case .i8, .u8, .i16, .u16, .i32, .bool, .f32, .f64, .f16, .bf16: ""
       }
-    // -2147483648 is not an int in C: minus one more than the largest.
+    // C reads -2147483648 as a minus and 2147483648, which does not fit an int.
     if value == -2_147_483_648 && element == .i32 { return .name("INT32_MIN") }
     if value == -9_223_372_036_854_775_808 { return .name("INT64_MIN") }
     if value < 0 { return .prefix("-", .literal("\(UInt64(-value))\(suffix)")) }

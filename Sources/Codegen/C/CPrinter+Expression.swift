@@ -82,7 +82,7 @@ extension CPrinter {
     }
   }
 
-  /// Whether compilers take an expression for one that is true or false.
+  /// Whether compilers regard an expression as a truth value.
   private static func isTruth(_ expression: CExpression) -> Bool {
     guard let symbol = operands(expression)?.symbol, let own = Precedence.of(infix: symbol) else {
       return text(expression).hasPrefix("!")
@@ -110,7 +110,7 @@ extension CPrinter {
     return ("\(leftText) \(symbol) \(rightText)", own)
   }
 
-  /// Puts operands into a target's text: bare where they stand as arguments, in parentheses where they would mix.
+  /// Puts operands into a target's text: bare as arguments, in parentheses beside other operators.
   private static func spelled(_ template: String, _ operands: [CExpression]) -> (String, Precedence) {
     let parts = template.split(separator: " ").map(String.init)
     if parts.count == 3, parts[0] == "{0}", parts[2] == "{1}", Precedence.of(infix: parts[1]) != nil {

@@ -1,5 +1,5 @@
-// Prints the C tree: in go declarations, out comes text with two-space indentation, lines of 100 columns where an
-// expression can be broken, and no parentheses but those that C or its compilers' warnings need.
+// Prints the C tree: takes declarations and gives text. Indentation is two spaces. Lines have at most 100 columns if an
+// expression can be broken. Parentheses are written only where C or its compilers' warnings need them.
 
 enum CPrinter {
   static let width = 100
@@ -97,7 +97,7 @@ enum CPrinter {
     return fill(head, list, ")" + end, indent: "")
   }
 
-  /// `head a, b, c tail`, broken between items where it is too long.
+  /// `head a, b, c tail`, broken between items if it is too long.
   private static func fill(_ head: String, _ items: [String], _ tail: String, indent: String) -> [String] {
     let whole = head + items.joined(separator: ", ") + tail
     if whole.count <= width { return [whole] }
@@ -152,7 +152,7 @@ enum CPrinter {
     }
   }
 
-  /// One statement: on one line where it fits, else broken at the last space before the edge that is not in a string.
+  /// One statement: on one line if it fits, else broken at the last space before the edge that is not in a string.
   private static func line(_ head: String, _ value: CExpression, _ tail: String, _ indent: String) -> [String] {
     var rest = head + text(value) + tail
     var lines: [String] = []
@@ -161,7 +161,7 @@ enum CPrinter {
       let characters = Array(rest)
       let least = lines.isEmpty ? head.count : next.count
       var edge = min(width, characters.count - 1)
-      // After a comma before anything else: operands stay together.
+      // A break after a comma is preferred, so that operands stay together.
       var comma: Int?
       var space: Int?
       var position = edge

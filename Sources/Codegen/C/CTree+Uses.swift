@@ -1,7 +1,7 @@
 import IR
 
-// Which names C statements read, so that locals nobody reads are left out: compilers warn about them. And which names
-// the code mentions at all: helpers, value functions and headers follow from them.
+// Which names C statements read, so that unread locals are left out: compilers warn about them. Also which names the
+// code mentions at all: they decide which helpers, value functions and headers are needed.
 
 extension CExpression {
   /// Calls `visit` for every name in the expression, a name as often as it occurs.
@@ -73,7 +73,7 @@ extension CExpression {
   }
 }
 
-/// Identifiers of a target's spelling, each operand's where the spelling puts it.
+/// Identifiers of a target's spelling; those of an operand come at its place in the spelling.
 private func spellingIdentifiers(_ template: String, _ operands: [CExpression], _ visit: (String) -> Void) {
   var rest = Substring(template)
   while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
@@ -115,8 +115,8 @@ extension CStatement {
 }
 
 extension CDeclaration {
-  /// Calls `visit` for every identifier in the code of the declaration, in the order of the text. Text that is held as C
-  /// gives all its words.
+  /// Calls `visit` for every identifier in the code of the declaration, in the order of the text. For text that is held
+  /// as C these are all its words.
   func forEachIdentifier(_ visit: (String) -> Void) {
     switch self {
     case .comment, .include, .prototype, .structure, .blank: break

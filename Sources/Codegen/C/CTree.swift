@@ -1,8 +1,8 @@
-// The part of C that we emit, as types: expressions, statements, declarations, translation units. Built by the Emit
-// files, printed by `CPrinter`, nothing else knows how C looks. A `spelled` expression is a target's own text with
+// The part of C that we emit, as types: expressions, statements, declarations, translation units. The Emit files build
+// it and `CPrinter` prints it; nothing else knows what C looks like. A `spelled` expression is a target's own text with
 // operands put in.
 
-/// A C type: a name behind any number of pointers.
+/// A C type: a name, and any number of pointers to it.
 indirect enum CType: Hashable, Sendable {
   case named(String)
   case constant(CType)

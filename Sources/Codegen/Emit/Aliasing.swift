@@ -1,10 +1,10 @@
 import IR
 
-// Which parameters of a kernel may overlap, one of them written: they must not be `restrict`. In goes the program, out come
-// parameter positions by function.
+// Which parameters of a kernel may overlap while one of them is written: they must not be `restrict`. Takes the
+// program, gives parameter positions by function.
 //
-// Reads may overlap reads. Two views overlap where they are of one buffer: a memory plan never gives common bytes to buffers
-// that one step needs. A kernel hands its own parameters' overlaps on to the kernels it calls.
+// Reads may overlap reads. Two views overlap only if they are of one buffer: a memory plan never gives common bytes to
+// buffers that one step needs. A kernel hands its own parameters' overlaps on to the kernels it calls.
 
 struct Aliasing {
   /// Positions of parameters that overlap another.

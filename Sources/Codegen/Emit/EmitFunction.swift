@@ -1,6 +1,6 @@
 import IR
 
-// Statements: in go loop statements, out come C statements. `unrolled` loops with constant bounds are written out, and
+// Statements: takes loop statements, gives C statements. `unrolled` loops with constant bounds are written out, and
 // register arrays whose every index is then a constant become variables of their own.
 
 extension FunctionEmitter {
@@ -32,7 +32,7 @@ extension FunctionEmitter {
       body: readingAll(parameters, in: body))
   }
 
-  /// `body` without locals that nobody reads, and with every parameter read: compilers warn about both.
+  /// `body` without unread locals, and with every parameter read: compilers warn about unread ones.
   static func readingAll(_ parameters: [CParameter], in body: [CStatement]) -> [CStatement] {
     let body = withoutUnreadLocals(body)
     var reads: Set<String> = []

@@ -1,7 +1,7 @@
 import IR
 
-// Index arithmetic: a `LoopIndex` becomes a sum of terms, folded, and then a C expression of type `ptrdiff_t`. Ranges tell
-// where C's truncating `/` and `%` mean the same as the loop language's floor.
+// Index arithmetic: a `LoopIndex` becomes a sum of terms, folded, and then a C expression of type `ptrdiff_t`. Ranges
+// tell when C's truncating `/` and `%` mean the same as the loop language's floor.
 
 /// Terms times coefficients, in order of appearance, plus a constant.
 struct LinearIndex: Hashable {

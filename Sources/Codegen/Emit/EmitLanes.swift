@@ -1,9 +1,10 @@
 import IR
 
-// Values that cross lanes, and the way from vectors to single lanes and back that everything falls back to.
+// Values that cross lanes. Also the way from vectors to single lanes and back, for what the target has no instruction
+// for.
 
 extension FunctionEmitter {
-  /// The lanes of a value, each as an expression that is cheap to repeat where it came from a vector.
+  /// The lanes of a value, each as an expression that is cheap to repeat if it came from a vector.
   mutating func scalars(_ value: LoweredValue) -> [CExpression] {
     if value.lanes == 1 { return value.parts }
     return value.parts.flatMap { part -> [CExpression] in
@@ -103,7 +104,7 @@ extension FunctionEmitter {
     return assemble(chosen, value.type)
   }
 
-  /// Lane by lane, each one is written after those before it, as a zero where it is left out: the next overwrites that.
+  /// Lanes are written in order. One that is left out is written as a zero, which the next one overwrites.
   mutating func compress(_ mask: LoweredValue, _ value: LoweredValue) throws -> LoweredValue {
     if value.lanes > 1, value.parts.count == 1, mask.lanes == value.lanes,
       let template = spelling("compress", value.part)

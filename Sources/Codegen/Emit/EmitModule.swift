@@ -1,7 +1,7 @@
 import IR
 
-// NAME.c: the kernels once each, a function a layer, and the library's own functions around them. In go a loop program,
-// its memory plan and a target; out come all files of the library.
+// NAME.c: the kernels once each, a function a layer, and the library's own functions around them. Takes a loop program,
+// its memory plan and a target, and gives all files of the library.
 
 /// Emits the library of a model. Throws a `Diagnostic`.
 public func emitLibrary(
@@ -38,7 +38,7 @@ struct ModuleEmitter {
     inputs = program.buffers.filter { $0.storage == .input }
     outputs = program.buffers.filter { $0.storage == .output }
     guard !outputs.isEmpty else { throw Diagnostic("\(program.name) has no output to make a library of") }
-    // One of each is called what it is; more keep their own names.
+    // If there is one of each they are called `input` and `output`; otherwise all keep their own names.
     var names = CNames()
     let isPair = inputs.count == 1 && outputs.count == 1
     tensors =
@@ -147,7 +147,7 @@ struct ModuleEmitter {
     return (declarations.isEmpty ? [] : [text(LibraryText.inlining), .blank]) + declarations
   }
 
-  /// C names of the functions: their own, made identifiers, apart from the library's.
+  /// C names of the functions: their own, turned into identifiers that differ from the library's.
   private var functionNames: [String: String] {
     var names = CNames(reserved: ["\(prefix)_init", "\(prefix)_run", "\(prefix)_check_weights", "\(prefix)_strerror"])
     var result: [String: String] = [:]
@@ -196,7 +196,7 @@ struct ModuleEmitter {
     ]
   }
 
-  /// Asks the processor as its architecture says; VIGC_ASSUME_CPU leaves the question out, for emulations and the like.
+  /// Asks the processor as its architecture says; VIGC_ASSUME_CPU leaves the question out, for emulations for example.
   private var cpuCheck: String {
     let always = ["  return 1;"]
     var body = always
@@ -213,7 +213,7 @@ struct ModuleEmitter {
 }
 
 extension Target {
-  /// How the generated code asks for the features; nil where there is none to ask for.
+  /// How the generated code asks for the features; nil if there is none to ask for.
   var cpuQuestion: Architecture.Question? {
     features.contains { $0.test != nil } ? architecture?.question : nil
   }

@@ -1,6 +1,6 @@
 import IR
 
-// Values: in goes a `LoopValue`, out come C expressions, one a part, after the statements that they need.
+// Values: takes a `LoopValue` and gives C expressions, one a part, after the statements that they need.
 
 extension FunctionEmitter {
   mutating func lower(_ value: LoopValue) throws -> LoweredValue {
@@ -173,7 +173,7 @@ extension FunctionEmitter {
 
   // MARK: Lane by lane
 
-  /// max(min(a, c), -c) for a positive constant c in one operation, where the target has it; nil for anything else. What
+  /// max(min(a, c), -c) for a positive constant c in one operation, if the target has it; nil for anything else. What
   /// becomes of a NaN's sign is then the target's.
   private mutating func limited(_ value: LoopValue) throws -> LoweredValue? {
     guard case .binary(.maximum, let inner, .constant(let low, let type)) = value,
@@ -183,7 +183,7 @@ extension FunctionEmitter {
     return try elementwise("limit", [lower(a), constant(bound, type)])
   }
 
-  /// a + (m ? 1 : 0) in one operation, where the target has it; nil for anything else.
+  /// a + (m ? 1 : 0) in one operation, if the target has it; nil for anything else.
   private mutating func incremented(_ value: LoopValue) throws -> LoweredValue? {
     guard case .binary(.add, let a, .select(let mask, .constant(1, let type), .constant(0, _))) = value,
       type.lanes > 1, layout(type).lanes == layout(.mask(lanes: type.lanes)).lanes,
@@ -251,7 +251,7 @@ extension FunctionEmitter {
     return assemble(scalars(operand).map { .spelled(template, [$0]) }, type)
   }
 
-  /// The target's own instruction where all its operands are one C value each; else its meaning, written out.
+  /// The target's own instruction if all its operands are one C value each; else its meaning, written out.
   private mutating func instruction(_ name: String, _ operands: [LoopValue]) throws -> LoweredValue {
     guard let instruction = target.instructions[name] else {
       throw Diagnostic("target \(target.name) has no instruction \(name)")

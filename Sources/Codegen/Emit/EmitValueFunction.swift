@@ -1,10 +1,10 @@
 import IR
 
-// Value functions: one inline C function each, called where they are applied. Where an operand or the result takes
-// several C values on the target, the body is written out at each place instead, as a target instruction's meaning is.
+// Value functions: one inline C function each, called where they are applied. If an operand or the result takes several
+// C values on the target, the body is written out at each place instead, as a target instruction's meaning is.
 
 extension FunctionEmitter {
-  /// A value function as a C function; nil where it can only be written out.
+  /// A value function as a C function; nil if it can only be written out.
   static func valueFunction(
     _ function: LoopValueFunction, of program: LoopProgram, target: Target, functionNames: [String: String]
   ) throws -> CFunction? {

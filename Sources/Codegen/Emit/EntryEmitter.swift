@@ -132,7 +132,7 @@ final class EntryEmitter {
 
   // MARK: Layers
 
-  /// Puts a layer into a function of its own and calls it. False where it must stay where it is.
+  /// Puts a layer into a function of its own and calls it. False if it must stay where it is.
   func outline(layer name: String, _ body: [LoopStatement], from emitter: inout FunctionEmitter) throws -> Bool {
     guard !emitter.isInLayer, let outline = outline(body, extra: [], from: emitter) else { return false }
     let number = layers.count
@@ -181,8 +181,9 @@ final class EntryEmitter {
 
   // MARK: Parallel loops
 
-  /// Puts a parallel loop's body into a task and its call into `emitter`. False where it must stay a loop.
-  // Long because the members of the struct, what the task takes out of it and what the call puts in must be in one order.
+  /// Puts a parallel loop's body into a task and its call into `emitter`. False if it must stay a loop.
+  // Long because three things must have one order: the struct's members, what the task takes out, and what the call
+  // puts in.
   func outline(
     parallel name: String, _ from: LoopIndex, _ to: LoopIndex, _ step: Int, _ body: [LoopStatement],
     from emitter: inout FunctionEmitter
@@ -266,7 +267,7 @@ final class EntryEmitter {
     var emitter = newEmitter(isTask: false)
     bindTensors(tensors, in: &emitter)
     let statements = try emitter.block {
-      // Pointers that only layers use are unread here and go again.
+      // Pointers that only layers use are unread here, and are removed.
       try bindBuffers(LoopMentions(program.entry, entersParallel: false).buffers, in: &$0)
       try $0.emit(program.entry)
     }
@@ -275,7 +276,7 @@ final class EntryEmitter {
 }
 
 extension FunctionEmitter {
-  /// Loop variables that are constants where this code was cut out.
+  /// Loop variables that are constants at the place this code was cut out of.
   fileprivate mutating func inheritConstants(of outer: FunctionEmitter) {
     for (name, binding) in outer.indices.bindings {
       if case .constant = binding { indices.bindings[name] = binding }

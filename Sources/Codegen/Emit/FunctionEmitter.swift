@@ -4,8 +4,8 @@ import IR
 // statements are in EmitFunction.swift, the values in EmitValue.swift and EmitLanes.swift, the outlining of layers and
 // parallel loops in EntryEmitter.swift.
 //
-// A vector is a list of parts. Where the target has a C type for it, a part is `lanes` of the target's lanes; where it has
-// not (any vector on `scalar`, f64 on AVX2, ...), a part is one lane and the operation is done lane by lane. So every
+// A vector is a list of parts. If the target has a C type for it, a part is `lanes` of the target's lanes. If it has
+// none (any vector on `scalar`, f64 on AVX2, ...), a part is one lane and the operation is done lane by lane. So every
 // loop program can be emitted for every target, and a target's table decides what is fast.
 
 struct FunctionEmitter {

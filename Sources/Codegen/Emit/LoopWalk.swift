@@ -1,7 +1,7 @@
 import IR
 
-// What statements and values mention: in go pieces of a loop program, out come the names they use, so that a block can be
-// moved into a function of its own, the calls it makes, and the places that touch a register array.
+// What statements and values mention. Takes pieces of a loop program, and gives the names they use, the calls they
+// make, and the places that touch a register array. With the names a block can be moved into a function of its own.
 
 /// Names that a piece of a program mentions and does not itself define.
 struct LoopMentions {

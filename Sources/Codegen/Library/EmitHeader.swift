@@ -28,7 +28,7 @@ extension ModuleEmitter {
 
   func text(_ template: String) -> CDeclaration { .verbatim(LibraryText.fill(template, prefix: prefix)) }
 
-  /// What made the file, from what: no dates, no paths.
+  /// What made the file, and from what: no dates, no paths.
   var provenance: String {
     let weights =
       options.hasSyntheticWeights

@@ -1,6 +1,6 @@
 import IR
 
-// What surrounds the C: a CMake project, a pkg-config file and, where asked for, the thread pool.
+// What surrounds the C: a CMake project, a pkg-config file and, if asked for, the thread pool.
 
 extension ModuleEmitter {
   func packagingFiles() -> [EmittedLibrary.File] {

@@ -34,7 +34,8 @@ extension ModuleEmitter {
     """
   }
 
-  /// Words, because they compile four times as fast as bytes; a big-endian machine sees a wrong magic and is refused.
+  /// An array of words, because they compile four times as fast as bytes. A big-endian machine sees a wrong magic and
+  /// is refused.
   private func array() -> String {
     var text = CPrinter.print([.comment(provenance), .include("\(options.name).h", system: false), .blank])
     text += "\(capitals)_ALIGNED(\(plan.alignment)) const uint32_t \(prefix)_weights[\(weights.byteCount / 4)] = {\n"

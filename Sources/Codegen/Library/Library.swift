@@ -23,7 +23,7 @@ public struct LibraryOptions: Sendable {
 
   /// The model's name: of the files, and in comments.
   public var name: String
-  /// Of every symbol and, in capitals, of every macro.
+  /// The prefix of every symbol and, in capitals, of every macro.
   public var prefix: String
   /// Shapes of the input and output tensors, in order of the program's buffers.
   public var inputShapes: [[Int]]
@@ -52,7 +52,7 @@ public struct LibraryOptions: Sendable {
     self.threads = threads
   }
 
-  /// Throws a `Diagnostic` where the prefix is no C identifier.
+  /// Throws a `Diagnostic` if the prefix is not a C identifier.
   func validate() throws {
     guard !prefix.isEmpty, CNames.identifier(prefix) == prefix else {
       let close = CNames.identifier(prefix)
@@ -95,8 +95,8 @@ public struct EmittedLibrary: Sendable {
     files.first { $0.name == name }.map { String(decoding: $0.contents, as: UTF8.self) }
   }
 
-  /// The blob of this library with the id of `other`, so that code compiled for one set of weights runs on another: to
-  /// see what a changed weight changes. Nil where the two are laid out differently.
+  /// The blob of this library with the id of `other`, so that code compiled for one set of weights runs on another. It
+  /// shows what a changed weight changes. Nil if the two are laid out differently.
   public func weightsBlob(withIDOf other: EmittedLibrary) -> [UInt8]? {
     let name = "\(options.name).weights"
     guard var blob = files.first(where: { $0.name == name })?.contents,
@@ -110,8 +110,8 @@ public struct EmittedLibrary: Sendable {
   /// The files that a C compiler takes, headers apart.
   public var sources: [String] { files.map(\.name).filter { $0.hasSuffix(".c") || $0.hasSuffix(".S") } }
 
-  /// Writes every file into `directory`, which is made if it does not exist. Everything is written beside it first and
-  /// moved then, so that a full disk leaves nothing half-written. Throws a `Diagnostic`.
+  /// Writes every file into `directory`, which is made if it does not exist. Everything is first written beside it and
+  /// then moved, so that a full disk leaves nothing half-written. Throws a `Diagnostic`.
   public func write(to directory: String) throws {
     let manager = FileManager.default
     let place = URL(fileURLWithPath: directory)
@@ -141,9 +141,9 @@ public struct EmittedLibrary: Sendable {
     }
   }
 
-  /// The system's own words, where Foundation has wrapped them.
+  /// The system's own words, if Foundation has wrapped them.
   private static func reason(_ error: any Error) -> String {
-    // Foundation keeps no cause for this one.
+    // Foundation keeps no cause for this error.
     if (error as? CocoaError)?.code == .fileWriteOutOfSpace { return String(cString: strerror(ENOSPC)) }
     let wrapped = error as NSError
     let cause = wrapped.userInfo[NSUnderlyingErrorKey] as? NSError ?? wrapped

@@ -23,7 +23,7 @@ struct WeightsLayout: Sendable {
   let id: UInt64
   let blob: [UInt8]
 
-  /// Throws a `Diagnostic` where a buffer's contents are missing or have the wrong size.
+  /// Throws a `Diagnostic` if a buffer's contents are missing or have the wrong size.
   init(_ program: LoopProgram, target: Target) throws {
     let buffers = program.buffers.filter { $0.storage == .weights }
     var offsets: [String: Int] = [:]
@@ -63,8 +63,8 @@ struct WeightsLayout: Sendable {
     self.blob = blob
   }
 
-  /// Little-endian 64-bit words, zero padded: `h = (h ^ word) * odd`, then the high half into the low one. `EmitModule`
-  /// writes the same in C.
+  /// Over little-endian 64-bit words, zero padded: `h = (h ^ word) * odd`, then the high half is mixed into the low
+  /// one. `EmitModule` writes the same function in C.
   static func hash(_ data: ArraySlice<UInt8>, seed: UInt64) -> UInt64 {
     data.withUnsafeBytes { raw in
       var state = seed

@@ -5,9 +5,9 @@ import IR
 // Parses emitted C with libclang, for its target, and checks what the library promises: no diagnostics, no calls outside
 // a short list, no variable-length array, no recursion, no mutable object that outlives a call, nothing but the API visible.
 
-/// Checks `source`, a C file in `directory`, whose public functions start with `prefix`. Returns what is wrong with it,
-/// nothing where nothing is. It is read as the target's compiler would read it, so another architecture's C library must have
-/// its headers here. Throws a `Diagnostic` if they are missing or libclang cannot parse at all.
+/// Checks `source`, a C file in `directory`, whose public functions start with `prefix`. Returns what is wrong with it.
+/// It is read as the target's compiler would read it, so the headers of another architecture's C library must be
+/// installed here. Throws a `Diagnostic` if they are missing or libclang cannot parse at all.
 public func checkC(
   _ source: String, in directory: String, target: Target, api: Set<String>, flags: [String] = [],
   host: HostMachine = .current
@@ -70,7 +70,7 @@ extension EmittedLibrary {
 
 /// What one walk over a translation unit collects.
 private struct CCheck {
-  /// Beside the target's intrinsics and compiler builtins.
+  /// Functions that may be called besides the target's intrinsics and compiler builtins.
   static let allowed: Set<String> = [
     "memcpy", "memcmp", "memset", "fabs", "fabsf", "sqrt", "sqrtf", "floor", "floorf", "ceil", "ceilf", "rint", "rintf",
     "fma", "fmaf",
@@ -149,7 +149,7 @@ private struct CCheck {
     if !isOurs { report("\(name) is called, which the library promises not to need", cursor) }
   }
 
-  /// Reports every function that can reach itself.
+  /// Reports every function that can call itself, directly or through others.
   mutating func findRecursion() {
     for function in defined.sorted() {
       var reached: Set<String> = []

@@ -1,6 +1,6 @@
 // The C program that the runner links with a library to execute it: `driver MODE WEIGHTS INPUT OUTPUT THREADS SECONDS`.
-// `@P@`, `@U@` and `@N@` as in `LibraryText`; `@CALL@` are statements that return what run says of `in` and `out`, which point
-// at all tensors one after another.
+// `@P@`, `@U@` and `@N@` as in `LibraryText`; `@CALL@` are statements that call run with `in` and `out`, which point at
+// all tensors one after another, and return its status.
 
 enum DriverText {
   static let source = """

@@ -4,7 +4,7 @@ import IR
 // Executes a library: compiles it with a driver into a program in a directory of its own and runs that. Inputs and
 // outputs are bytes of all tensors one after another, in order of the program's buffers.
 
-/// A library as a program that can be run. Made by `CompiledModel.with`, gone afterwards.
+/// A library as a program that can be run. `CompiledModel.with` makes it, and deletes it afterwards.
 public struct CompiledModel: Sendable {
   public struct Options: Sendable {
     /// Further flags for every source, such as `-fsanitize=address`.
@@ -13,7 +13,7 @@ public struct CompiledModel: Sendable {
     public var profiles = false
     /// How the code is executed. Nil: as this machine can.
     public var execution: Target.Execution?
-    /// In front of the program's name, such as `qemu-arm`, in place of what the target says.
+    /// Put before the program's name, such as `qemu-arm`, in place of what the target says.
     public var runner: [String] = []
     /// Compiler optimisation.
     public var optimisation = "-O3"
@@ -27,7 +27,7 @@ public struct CompiledModel: Sendable {
     public var minimum: Double
     public var median: Double
     public var p90: Double
-    /// Milliseconds a run by layer, where the model was compiled with `profiles`.
+    /// Milliseconds a run by layer, if the model was compiled with `profiles`.
     public var layers: [(name: String, milliseconds: Double)]
     /// The least of each, in the same order.
     public var leastOfLayers: [Double]
@@ -35,10 +35,10 @@ public struct CompiledModel: Sendable {
 
   public let library: EmittedLibrary
   let directory: String
-  /// The command that runs the driver with arguments, of them.
+  /// The command that runs the driver, from its arguments.
   let command: @Sendable ([String]) -> [String]
 
-  /// Compiles `library`, hands it to `body` and cleans up. Throws a `Diagnostic` where the machine cannot run the target.
+  /// Compiles `library`, hands it to `body` and cleans up. Throws a `Diagnostic` if the machine cannot run the target.
   public static func with<Result>(
     _ library: EmittedLibrary, toolchain: Toolchain = Toolchain(), options: Options = Options(),
     _ body: (CompiledModel) async throws -> Result
@@ -126,7 +126,7 @@ public struct CompiledModel: Sendable {
 
   /// The driver with this model's sizes and its call.
   private var driver: String {
-    // One after another tensors of different element types may lie where their type does not let them: those are copied.
+    // Tensors of different element types that lie one after another may be misaligned for their type: those are copied.
     let types = library.inputTypes + library.outputTypes
     let isAligned = Set(types.map(\.byteCount)).count <= 1
     var arguments = ["m"]
@@ -191,7 +191,8 @@ public struct CompiledModel: Sendable {
 
   /// Runs the model on one input after another, as many as `input` holds.
   ///
-  /// - Parameter weights: A blob to run with in place of the library's own; init looks at its id, nothing at its hash.
+  /// - Parameter weights: A blob to run with in place of the library's own; init checks its id, and nothing checks its
+  ///   hash.
   public func run(
     _ input: [UInt8], threads: Int = 1, weights: [UInt8]? = nil, seconds: Double = 600
   ) async throws -> [UInt8] {

@@ -5,7 +5,7 @@ import IR
 // path of the call graph (GCC's -fcallgraph-info=su). Indirect calls may reach any task.
 
 extension Toolchain {
-  /// Bytes of stack that `PREFIX_run` takes at most, callees included; nil where the compiler cannot say.
+  /// Bytes of stack that `PREFIX_run` takes at most, callees included; nil if the compiler cannot say.
   public func stackBytes(_ library: EmittedLibrary, in directory: String) async throws -> Int? {
     let source = "\(library.options.name).c"
     let flags = Toolchain.buildFlags(for: library.target) + ["-fcallgraph-info=su", "-I."]
@@ -56,7 +56,8 @@ struct CallGraph {
     var known: [String: Int] = [:]
     func worst(_ node: String) -> Int {
       if let bound = known[node] { return bound }
-      // The code has no recursion; a cycle here could only be an indirect call that comes back.
+      // The code has no recursion; a cycle here can only come from an indirect call, which counts as a call of every
+      // task.
       known[node] = 0
       let next = node.contains("__indirect_call") ? Array(tasks) : callees[node] ?? []
       let bound = (bytes[node] ?? 0) + (next.map(worst).max() ?? 0)

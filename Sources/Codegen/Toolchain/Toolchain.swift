@@ -3,13 +3,13 @@ import IR
 import Subprocess
 import SystemPackage
 
-// Runs the C compiler, the archiver and what they make. In go sources in a directory, out come objects, libraries and
-// programs beside them; a compiler that is missing or complains is a `Diagnostic` with its first words.
+// Runs the C compiler, the archiver and what they make. Takes sources in a directory, and makes objects, libraries and
+// programs beside them. A compiler that is missing or complains is a `Diagnostic` with its first error.
 
 public struct Toolchain: Sendable {
   /// What a program said and how it ended.
   public struct Output: Sendable {
-    /// The exit code; nil where a signal or the time limit ended it.
+    /// The exit code; nil if a signal or the time limit ended it.
     public var exitCode: Int?
     public var signal: Int?
     public var standardOutput: String
@@ -30,7 +30,7 @@ public struct Toolchain: Sendable {
   public let choice: String?
   /// Name or path of the C compiler.
   public private(set) var compiler: String
-  /// What a user installs where it is missing.
+  /// What a user installs if it is missing.
   private var hint = "install one (gcc or clang), or name it with --cc"
   /// Name or path of the archiver.
   public var archiver: String
@@ -53,7 +53,7 @@ public struct Toolchain: Sendable {
     return result
   }
 
-  /// What generated code is compiled with, whatever for: nothing may be fused that is not spelled so.
+  /// What generated code is always compiled with: no multiply-add may be fused unless the code spells it as one.
   public static func codeFlags(for target: Target) -> [String] {
     ["-ffp-contract=off", "-fno-math-errno"] + target.compilerFlags
   }
@@ -71,7 +71,7 @@ public struct Toolchain: Sendable {
     // More programs than processors only slow each other down, and the time limit would count the waiting.
     await ProcessSlots.shared.take()
     defer { Task { await ProcessSlots.shared.give() } }
-    // Compilers start programs of their own: the group ends together.
+    // Compilers start programs of their own: the whole process group is ended.
     var platform = PlatformOptions()
     platform.processGroupID = 0
     platform.teardownSequence = [.gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(500))]
@@ -193,7 +193,7 @@ public func withTemporaryDirectory<Result>(_ body: (String) async throws -> Resu
   return try await body(url.path)
 }
 
-/// As many programs at a time as there are processors; the others wait their turn, first come, first served.
+/// As many programs at a time as there are processors. The others wait, first come, first served.
 private actor ProcessSlots {
   static let shared = ProcessSlots()
 

@@ -48,7 +48,7 @@ public func writeFileAtomically(_ bytes: [UInt8], to path: String) throws {
       return try writeAll(bytes, to: descriptor, path: path)
     }
   }
-  // A rename would replace a symbolic link itself, so follow it to the file it means.
+  // A rename would replace a symbolic link itself, so the link is followed to its file.
   let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
   let temporary = "\(target).\(getpid()).\(UInt64.random(in: 0 ... .max)).tmp"
   let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)

@@ -7,7 +7,7 @@ public struct RGBImage: Hashable, Sendable {
   public var height: Int
   public var pixels: [UInt8]
 
-  /// More than cameras make: what a pixel of a resized picture is made of grows with the side.
+  /// More than cameras make. The number of pixels that one pixel of a resized picture is made of grows with the side.
   private static let largestSide = 1 << 16
 
   /// - Precondition: three bytes a pixel, at least one pixel.

@@ -6,7 +6,7 @@ public struct ImagePreprocessing: Hashable, Sendable {
   /// One per channel, of values in [0, 1].
   public var mean: [Double]
   public var standardDeviation: [Double]
-  /// What the shorter side becomes when the crop is `crop`; at other crops, in proportion.
+  /// What the shorter side becomes when the crop is `crop`; other crops change it in proportion.
   public var resize: Int
   public var crop: Int
   public var interpolation: Interpolation
@@ -26,8 +26,8 @@ public struct ImagePreprocessing: Hashable, Sendable {
   /// The picture is made just large enough to hold a crop of `resize / crop` times the wanted size, so nothing is
   /// stretched; for a square input this is the usual "shorter side to `resize`".
   ///
-  /// - Parameter normalizes: Whether mean and deviation are applied; not where the model applies them itself, which
-  ///   then takes values in [0, 1].
+  /// - Parameter normalizes: Whether mean and deviation are applied. False for a model that applies them itself and
+  ///   takes values in [0, 1].
   /// - Precondition: three channels.
   public func tensor(_ image: RGBImage, height: Int, width: Int, normalizes: Bool = true) -> TensorData {
     precondition(mean.count == 3 && standardDeviation.count == 3, "a picture has three channels")
@@ -46,10 +46,10 @@ public struct ImagePreprocessing: Hashable, Sendable {
     return TensorData(shape: [1, 3, height, width], floats: floats)
   }
 
-  /// What a picture is resized to, of which the crop is a part.
+  /// The size that a picture is resized to before the crop.
   func resizedSize(_ image: RGBImage, height: Int, width: Int) -> (width: Int, height: Int) {
     let target = (width: scaled(width), height: scaled(height))
-    // Which side decides: the one that the picture has least of. Integer division as torchvision has it.
+    // The side that the picture has relatively less of decides. Integer division as in torchvision.
     return image.width * target.height <= image.height * target.width
       ? (width: target.width, height: max(1, image.height * target.width / image.width))
       : (width: max(1, image.width * target.height / image.height), height: target.height)

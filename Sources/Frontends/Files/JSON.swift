@@ -1,7 +1,7 @@
 import Foundation
 import IR
 
-/// A JSON document: keys in their order, integers apart from other numbers, duplicate keys an error.
+/// A JSON document. Keys keep their order, integers are told from other numbers, and duplicate keys are an error.
 ///
 /// Strict (RFC 8259) and bounded in depth, for headers and goldens that may come from anywhere.
 public enum JSON: Hashable, Sendable {

@@ -15,7 +15,7 @@ public enum NumpyArchive {
     try NumpyFile.write(tensors[0].data, to: path)
   }
 
-  /// The contents of a `.npz` file; of a name that comes again the later ones get a number.
+  /// The contents of a `.npz` file. If a name comes again, the later ones get a number.
   public static func contents(_ tensors: [(name: String, data: TensorData)]) throws -> [UInt8] {
     var files: [UInt8] = []
     var directory: [UInt8] = []
@@ -35,7 +35,7 @@ public enum NumpyArchive {
       }
       let entry = header(contents, nameLength: path.count)
       files += little(0x0403_4B50, 4) + entry + path + contents
-      // Made by version 2.0 of nothing in particular; no comment, first disk, no attributes.
+      // Written by format version 2.0; no comment, first disk, no attributes.
       directory += little(0x0201_4B50, 4) + little(20, 2) + entry
       directory += little(0, 2) + little(0, 2) + little(0, 2) + little(0, 4) + little(offset, 4) + path
     }
@@ -44,8 +44,8 @@ public enum NumpyArchive {
     return files + directory + little(0x0605_4B50, 4) + little(0, 4) + counts + place + little(0, 2)
   }
 
-  /// What the header of a file and its entry in the directory share: version 2.0, names in UTF-8, stored as it is, on
-  /// the first of January 1980, which is the zero of these dates.
+  /// What the header of a file and its entry in the directory share: version 2.0, names in UTF-8, stored uncompressed,
+  /// dated the first of January 1980, which is the zero of these dates.
   private static func header(_ contents: [UInt8], nameLength: Int) -> [UInt8] {
     let date = 1 << 5 | 1
     let fixed = little(20, 2) + little(1 << 11, 2) + little(0, 2) + little(0, 2) + little(date, 2)

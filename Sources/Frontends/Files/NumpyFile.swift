@@ -2,9 +2,9 @@ import IR
 
 /// NumPy's `.npy` format, as far as tensors need it.
 ///
-/// Reads versions 1 to 3, either byte order, rows or columns first. Where float32 is wanted, float16 and float64 are
-/// converted and other types refused with a message that says how to convert. Writes what `numpy.save` writes, byte for
-/// byte; bfloat16, which NumPy has not, as float32.
+/// Reads versions 1 to 3, either byte order, rows or columns first. If float32 is wanted, float16 and float64 are
+/// converted, and other types are refused with a message that says how to convert. Writes what `numpy.save` writes,
+/// byte for byte. NumPy does not have bfloat16, which is written as float32.
 public enum NumpyFile {
   /// The float32 tensor in a file.
   public static func read(_ path: String) throws -> TensorData {
@@ -21,8 +21,8 @@ public enum NumpyFile {
     return floats
   }
 
-  /// The tensor in a file, of a model's own element type: as the file has it, but for float32 and bfloat16, which other
-  /// floats are converted to.
+  /// The tensor in a file, for a model's own element type. The file must have that type, except that other floats are
+  /// converted to float32 and bfloat16.
   public static func read(_ path: String, as element: ElementType) throws -> TensorData {
     if element == .f32 { return try read(path) }
     if element == .bf16 {

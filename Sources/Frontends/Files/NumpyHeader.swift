@@ -11,9 +11,9 @@ struct NumpyHeader: Sendable {
   private let isBigEndian: Bool
   private let isFortranOrder: Bool
 
-  /// Of a plain array NumPy's takes 128 bytes.
+  /// NumPy's header of a plain array takes 128 bytes.
   static let longest = 1 << 12
-  /// As many axes as NumPy allows.
+  /// The most axes that NumPy allows.
   private static let mostAxes = 64
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
@@ -60,13 +60,14 @@ struct NumpyHeader: Sendable {
     "u4": .u32, "u8": .u64, "b1": .bool,
   ]
 
-  /// How an element type is spelled, in little-endian order; that of float32 for bfloat16, which NumPy has not.
+  /// How an element type is spelled, in little-endian order. bfloat16, which NumPy does not have, is spelled as
+  /// float32.
   static func name(of element: ElementType) -> String {
     let name = types.first { $0.value == element }?.key ?? "f4"
     return (element.byteCount == 1 ? "|" : "<") + name
   }
 
-  /// Where the array is of another type than what reads it can use.
+  /// For an array of a type that its reader cannot use.
   func wrongType(file: String) -> Diagnostic { Self.wrongType(typeName, file: file) }
 
   private static func wrongType(_ name: String, file: String) -> Diagnostic {
@@ -74,7 +75,7 @@ struct NumpyHeader: Sendable {
       "\(file): its array has type \(name.shown); expected float32 ('<f4'): convert it with .astype(numpy.float32)")
   }
 
-  /// Throws unless so many bytes are what the shape needs.
+  /// Throws unless this number of bytes is what the shape needs.
   func check(dataCount: Int, file: String) throws {
     guard let count = checkedProduct(shape), count <= dataCount else {
       throw Diagnostic("\(file): truncated: \(shape) needs more data than the file has")
@@ -97,7 +98,7 @@ struct NumpyHeader: Sendable {
     return TensorData(element: element, shape: shape, bytes: bytes)
   }
 
-  /// The text after `'key':` up to the comma that ends it; one inside brackets does not.
+  /// The text after `'key':` up to the comma that ends it; a comma inside brackets does not end it.
   private static func value(of key: String, in text: String) -> String? {
     for quote in ["'", "\""] {
       guard let range = text.firstRange(of: "\(quote)\(key)\(quote):") else { continue }

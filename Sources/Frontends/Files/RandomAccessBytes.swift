@@ -83,7 +83,7 @@ final class RandomAccessBytes: Sendable {
   func prefix(_ length: Int) throws -> [UInt8] { try read(0..<min(length, count)) }
 }
 
-/// Takes little-endian numbers and runs of bytes one after another, and none past the end.
+/// Takes little-endian numbers and runs of bytes one after another, never past the end.
 struct ByteCursor {
   let bytes: [UInt8]
   private(set) var position = 0
@@ -92,7 +92,7 @@ struct ByteCursor {
 
   var remaining: Int { bytes.count - position }
 
-  /// The next `length` bytes; nil where so many are not left.
+  /// The next `length` bytes; nil if fewer are left.
   mutating func take(_ length: Int) -> ArraySlice<UInt8>? {
     guard length >= 0, length <= remaining else { return nil }
     defer { position += length }
@@ -101,17 +101,17 @@ struct ByteCursor {
 
   mutating func skip(_ length: Int) -> Bool { take(length) != nil }
 
-  /// The next number of `width` bytes, at most 8; nil where they are not left.
+  /// The next number of `width` bytes, at most 8; nil if fewer bytes are left.
   mutating func word(_ width: Int) -> UInt64? {
     take(width)?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// The next number, where it is not negative as an `Int`.
+  /// The next number, if it is not negative as an `Int`.
   mutating func integer(_ width: Int) -> Int? { word(width).flatMap(Int.init(exactly:)) }
 }
 
 extension String {
-  /// Fit for a message: what a file calls its parts may be long, or steer a terminal.
+  /// A name from a file as a message can show it: it may be long, or hold control characters.
   var shown: String {
     let most = 120
     let safe = unicodeScalars.prefix(most).map { scalar -> Character in

@@ -47,17 +47,17 @@ struct StridedView: Hashable, Sendable {
   /// Elements from the first to the last, both included.
   let span: Int
 
-  /// What is wrong with a view, to be said of the tensor.
+  /// What is wrong with a view, for a message about the tensor.
   struct Problem: Error {
     var text: String
     init(_ text: String) { self.text = text }
   }
 
   private static let deepest = 64
-  /// So many elements may always be made out of fewer that repeat (strides of zero).
+  /// A tensor of at most this many elements may always repeat fewer stored ones (strides of zero).
   private static let repeated = 1 << 24
 
-  /// - Throws: A `Problem` where it leaves an array of `available` elements, or would walk it backwards.
+  /// - Throws: A `Problem` if it leaves an array of `available` elements, or would walk it backwards.
   init(offset: Int, shape: [Int], strides: [Int], available: Int) throws {
     guard shape.count == strides.count, shape.count <= Self.deepest else {
       throw Problem("has \(shape.count) sizes and \(strides.count) strides")
@@ -109,7 +109,7 @@ struct StridedView: Hashable, Sendable {
     return true
   }
 
-  /// The elements in row-major order, of `width` bytes each, out of the bytes of the span.
+  /// The elements in row-major order, of `width` bytes each, taken from the bytes of the span.
   func gathered(_ bytes: [UInt8], width: Int) -> [UInt8] {
     precondition(bytes.count == span * width, "the bytes of the span")
     if isContiguous { return bytes }

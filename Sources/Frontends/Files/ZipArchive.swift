@@ -5,8 +5,8 @@ import IR
 /// be. Large archives (zip64) are read, encrypted and split ones are not.
 ///
 /// Nothing a file says about itself is believed: every place lies inside the file, entries do not overlap and have
-/// different names, and none claims to hold more than deflate can make of its bytes. What is read whole has the checksum
-/// that the directory says.
+/// different names, and none claims to hold more than deflate can make of its bytes. What is read whole is held against
+/// the directory's checksum.
 struct ZipArchive: Sendable {
   struct Entry: Hashable, Sendable {
     var name: String
@@ -24,7 +24,7 @@ struct ZipArchive: Sendable {
   let entries: [Entry]
   private let bytes: RandomAccessBytes
   private let places: [String: Int]
-  /// Where the directory begins, and all contents have ended.
+  /// Where the directory begins. All contents end before it.
   private let end: Int
 
   static let magic: [UInt8] = [0x50, 0x4B, 3, 4]
@@ -77,7 +77,7 @@ struct ZipArchive: Sendable {
 
   subscript(name: String) -> Entry? { places[name].map { entries[$0] } }
 
-  /// All of an entry, where it is not longer than `most` bytes.
+  /// All of an entry, if it is not longer than `most` bytes.
   func contents(of entry: Entry, atMost most: Int) throws -> [UInt8] {
     guard entry.count <= most else {
       throw problem(entry, "takes \(entry.count) bytes; at most \(most) are read")
@@ -85,7 +85,7 @@ struct ZipArchive: Sendable {
     return try contents(of: entry, in: 0..<entry.count)
   }
 
-  /// A part of an entry's contents; where it is all of them, they have the right checksum.
+  /// A part of an entry's contents. If the part is all of them, their checksum is checked.
   ///
   /// - Precondition: the range lies inside.
   func contents(of entry: Entry, in range: Range<Int>) throws -> [UInt8] {
@@ -166,7 +166,7 @@ struct ZipArchive: Sendable {
 }
 
 extension ZipArchive.Entry {
-  /// Takes the next entry of a directory; nil where there is none.
+  /// Takes the next entry of a directory; nil if there is none.
   fileprivate init?(_ cursor: inout ByteCursor, file: String) throws {
     guard cursor.word(4) == 0x0201_4B50, cursor.skip(4), let flags = cursor.word(2), let method = cursor.word(2),
       cursor.skip(4), let checksum = cursor.word(4), let stored = cursor.integer(4), let full = cursor.integer(4),
@@ -185,7 +185,7 @@ extension ZipArchive.Entry {
     storedCount = stored
     count = full
     offset = place
-    // A number that does not fit stands in the zip64 field, where those that fit are left out.
+    // A number that does not fit is in the zip64 field, which leaves out those that fit.
     let tooLarge = Int(UInt32.max)
     guard full == tooLarge || stored == tooLarge || place == tooLarge else { return }
     var fields = ByteCursor(Array(extra))
@@ -202,7 +202,7 @@ extension ZipArchive.Entry {
   }
 }
 
-/// Where an archive's directory lies, out of the records at its end.
+/// Where an archive's directory lies, from the records at its end.
 private struct ZipDirectory {
   var range: Range<Int>
   var entries: Int
@@ -214,7 +214,7 @@ private struct ZipDirectory {
     let file = bytes.file
     let tailStart = max(0, bytes.count - Self.record - Self.longestComment)
     let tail = try bytes.read(tailStart..<bytes.count)
-    // The last record wins whose comment ends where the file does.
+    // Of the records whose comment ends at the end of the file, the last one counts.
     let found = stride(from: tail.count - Self.record, through: 0, by: -1).first { place in
       tail[place] == 0x50 && tail[place + 1] == 0x4B && tail[place + 2] == 5 && tail[place + 3] == 6
         && place + Self.record + Int(tail[place + 20]) + Int(tail[place + 21]) << 8 == tail.count
@@ -242,7 +242,7 @@ private struct ZipDirectory {
     range = start64..<start64 + size64
   }
 
-  /// What the zip64 records say, where there are any ahead of the last record.
+  /// What the zip64 records say, if there are any before the last record.
   private static func large(
     _ bytes: RandomAccessBytes, before end: Int
   ) throws -> (entries: Int, size: Int, start: Int, end: Int)? {
@@ -294,7 +294,7 @@ private final class Inflater {
     stream.pointee.avail_in = uInt(bytes.count)
   }
 
-  /// What comes out next, perhaps nothing; nil where the data is damaged.
+  /// What comes out next, perhaps nothing; nil if the data is damaged.
   func next() -> ArraySlice<UInt8>? {
     let capacity = buffer.count
     let status = buffer.withUnsafeMutableBufferPointer { buffer in

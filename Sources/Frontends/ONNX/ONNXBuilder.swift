@@ -87,8 +87,8 @@ struct ONNXBuilder {
     return true
   }
 
-  /// The name under which a value is an output of the model: what no node computes, or is an output already, goes
-  /// through an `Identity`.
+  /// The name under which a value is an output of the model. A value that no node computes, or that is already an
+  /// output, goes through an `Identity`.
   mutating func output(_ value: String) -> String {
     let isComputed = nodes.contains { $0.output.contains(value) }
     if isComputed && outputs.insert(value).inserted { return value }
@@ -98,7 +98,7 @@ struct ONNXBuilder {
     return copy
   }
 
-  /// The nodes, the last of each layer under the layer's own name.
+  /// The nodes; the last one of each layer has the layer's own name.
   var namedNodes: [Onnx_NodeProto] {
     var last: [String: Int] = [:]
     for (position, layer) in layers.enumerated() where !layer.isEmpty { last[layer] = position }
@@ -127,7 +127,7 @@ struct ONNXBuilder {
     return own
   }
 
-  /// A constant, which equal ones share.
+  /// A constant; equal constants are shared.
   mutating func constant(_ data: TensorData, name: String) -> String {
     if let known = constants[data] { return known }
     let own = append(data, name: name)
@@ -175,7 +175,7 @@ struct ONNXBuilder {
     add("ReduceSum", [x, integers(axes)], [.integer("keepdims", 1)])
   }
 
-  /// Elements moved `shift` places towards the end of an axis of `extent`, those pushed out coming in at the front.
+  /// Elements moved `shift` places towards the end of an axis of `extent`; those pushed out come in at the front.
   mutating func rolled(_ x: String, by shift: Int, axis: Int, extent: Int) -> String {
     let remainder = shift % extent
     let places = remainder < 0 ? remainder + extent : remainder

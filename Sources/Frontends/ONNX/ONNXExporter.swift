@@ -9,23 +9,23 @@ import SwiftProtobuf
 /// computes a layer's output has the layer's name, the others the layer's and what they do, like `stem.stem.2/Erf`. The
 /// same graph gives the same bytes.
 ///
-/// Three things differ from the graph where numbers are not finite: a distance that is infinite or NaN may be a
-/// neighbour's, and a hyperedge's mean of what it does not hold is NaN where that is infinite.
+/// The result may differ from the graph's if numbers are not finite: an infinite or NaN distance may be a neighbour's,
+/// and a hyperedge's mean is NaN if a pixel that it does not hold is infinite.
 public enum ONNXExporter {
-  /// Operator set and format of ONNX 1.12: old enough for runtimes at hand, new enough for `LayerNormalization`.
+  /// Operator set and format of ONNX 1.12: old enough for common runtimes, new enough for `LayerNormalization`.
   public static let operatorSet: Int64 = 17
   static let formatVersion: Int64 = 8
 
   /// A protocol buffer cannot be larger.
   static let mostBytes = Int(Int32.max)
 
-  /// Ops that only passes make, and so no graph holds that is exported; and what this operator set has not.
+  /// Ops that only passes make, which a graph to be exported does not have, and ops that this operator set lacks.
   static let internalOps: [any Op.Type] = [BitCast.self, ConvertLayout.self, Fuse.self, Links.self]
 
   /// The bytes of a model.
   ///
-  /// - Parameter version: Of the compiler, as the model shall name it.
-  /// - Throws: A `Diagnostic` where the graph was optimised, is quantised or has too many weights for one file.
+  /// - Parameter version: The compiler's version, which the model names.
+  /// - Throws: A `Diagnostic` if the graph was optimised, is quantised or has too many weights for one file.
   public static func export(_ graph: Graph, version: String) throws -> [UInt8] {
     try export(graph, version: version, mostBytes: mostBytes)
   }
@@ -66,7 +66,7 @@ private struct ONNXGraphWriter {
 
   init(_ graph: Graph) {
     self.graph = graph
-    // A constant goes by its published name, so that the names of all other values are the ones that are taken.
+    // A constant is written under its published name, so only the names of all other values count as taken.
     var names = Set(graph.values.map(\.name))
     for node in graph.nodes where node.op is Constant { names.remove(graph.values[node.results[0].index].name) }
     builder = ONNXBuilder(taken: names)

@@ -21,12 +21,12 @@ extension ONNXNodeOp {
 }
 
 /// A kind of graph construction that says how its graphs are computed in ONNX. A kind whose form says everything, or
-/// whose gate is one of `OffsetGate`, need not say more than that it is one.
+/// whose gate is one of `OffsetGate`, needs only to conform.
 protocol ONNXConstruction: GraphConstruction {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> ONNXValue
 }
 
-/// What stands for a value of the graph; tensors by their names.
+/// What represents a value of the graph; tensors are represented by their names.
 enum ONNXValue {
   case tensor(String)
   /// Known without computing anything.

@@ -34,7 +34,7 @@ extension Onnx_ValueInfoProto {
       dimension.dimValue = Int64(extent)
       return dimension
     }
-    // An empty shape is one too: of a scalar, not an unknown one.
+    // An empty shape is written too: it is a scalar's, not an unknown shape.
     if type.shape.isEmpty { tensor.shape = Onnx_TensorShapeProto() }
     self.type.tensorType = tensor
   }
@@ -73,7 +73,7 @@ extension Onnx_AttributeProto {
 }
 
 extension Tensor where T == Double {
-  /// Numbers as a tensor of any element type; what no 64 bits hold is the nearest that they do.
+  /// Numbers as a tensor of any element type; an integer beyond 64 bits becomes the nearest that they hold.
   init(_ element: ElementType, shape: [Int], _ values: [Double]) {
     if element.isFloat {
       self.init(element: element, shape: shape, real: values)

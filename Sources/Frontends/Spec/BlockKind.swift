@@ -8,7 +8,7 @@ protocol BlockKind: Sendable {
   /// What `kind:` says.
   static var kind: String { get }
 
-  /// The keys it reads, beside `kind`, `path` and `repeat`.
+  /// The keys it reads, besides `kind`, `path` and `repeat`.
   static var keys: [String] { get }
 
   /// Whether the block's weights live under a path of its own.

@@ -53,7 +53,7 @@ enum GraphConvolution: Sendable {
   }
 
   /// - Parameters:
-  ///   - candidates: What the graph's neighbours are pixels of, where that is not `x`.
+  ///   - candidates: What the graph's neighbours are pixels of, if that is not `x`.
   ///   - layer: The module that holds the one at `path`.
   func build(
     _ builder: inout ModelBuilder, _ x: ValueID, graph: ValueID, candidates: ValueID?, path: String, groups: Int,
@@ -78,7 +78,7 @@ enum GraphConvolution: Sendable {
       let image = [shape[0], builder.channels(of: most), shape[2], shape[3]]
       return try builder.add(Reshape(shape: image), [most], layer: layer)
     case .sage:
-      // The convolution of a neighbour's features is that neighbour's feature of the convolved image.
+      // Convolving a neighbour's features gives the same as reading that neighbour in the convolved image.
       let values = try convolution(&builder, candidates ?? x, "nn1")
       let operands = candidates == nil ? [values, graph] : [x, graph, values]
       let most = try builder.add(Aggregate(.maximum), operands, layer: layer)

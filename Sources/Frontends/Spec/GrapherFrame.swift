@@ -1,13 +1,13 @@
 import IR
 
-/// What graph convolutions of all kinds stand in: a pointwise convolution `fc1` before, another one `fc2` after, and the
-/// input added. Kinds differ in what lies between.
+/// What surrounds graph convolutions of all kinds: a pointwise convolution `fc1` before, another one `fc2` after, and
+/// the input added. Kinds differ in what lies between.
 struct GrapherFrame {
   static let keys = ["expansion", "groups", "activation", "residual"]
 
   /// Channels that the convolution over the graph makes, as a multiple of the input's.
   private var expansion: Double
-  /// Of the convolution over the graph.
+  /// Groups of the convolution over the graph.
   var groups: Int
   var activation: Activation
   private var hasResidual: Bool

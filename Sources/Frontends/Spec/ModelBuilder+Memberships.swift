@@ -1,8 +1,8 @@
 import IR
 
 extension ModelBuilder {
-  /// What fuzzy c-means starts from: the published code draws them anew in every run; here they are a constant made of
-  /// the seed and the number of the hypergraph in the model, [batch, pixels, hyperedges] in 0 ..< 1.
+  /// What fuzzy c-means starts from: [batch, pixels, hyperedges] in 0 ..< 1. The published code draws new ones in every
+  /// run. Here they are a constant, made of the seed and the number of the hypergraph in the model.
   mutating func firstMemberships(of x: ValueID, hyperedges: Int, layer: String) throws -> ValueID {
     let image = graph.tensorType(of: x).shape
     let shape = [image[0], image[2] * image[3], hyperedges]

@@ -1,6 +1,6 @@
 import IR
 
-/// What a model is at its spec's own input size: the size of everything in its state dict that depends on pixels.
+/// A model at its spec's own input size, which decides the sizes in its state dict that depend on pixels.
 struct PublishedSize {
   var height: Int
   var width: Int
@@ -12,9 +12,10 @@ extension ModelBuilder {
   /// More than this of resized positions is refused: they grow with the fourth power of an image's side.
   private static let mostPositionBytes = 1 << 30
 
-  /// Declares a parameter with a number for each pixel: read in `shape`, stored in what that is at the published size.
+  /// Declares a parameter with a number for each pixel. It is read in `shape`, and stored in the shape it has at the
+  /// published size.
   ///
-  /// - Parameter compute: Its contents at the published size, where the constructor computes them.
+  /// - Parameter compute: Its contents at the published size, if the constructor computes them.
   mutating func declarePositions(_ name: String, _ shape: [Int], compute: (() throws -> TensorData)? = nil) throws {
     guard let published, var entry = published.entries[name] else {
       return try declare(WeightEntry(name, shape, computed: compute?()))

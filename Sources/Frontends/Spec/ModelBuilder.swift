@@ -2,11 +2,11 @@ import IR
 
 /// What the blocks of a spec build into: the graph, the state dict, and the output of every module.
 ///
-/// A weight is declared before it is used. Declarations come in the order of the published state dict, which is that
-/// of the published constructor, and uses in the order in which the model runs.
+/// A weight is declared before it is used. Declarations come in the order of the published state dict, which is that of
+/// the published constructor. Uses come in the order in which the model runs.
 struct ModelBuilder {
   static let mostChannels = 65536
-  /// A model's numbers in all: enough for any of the field, and no overflow anywhere after it.
+  /// The most numbers that a model may have: enough for any published one, and few enough that nothing overflows later.
   private static let mostElements = 1 << 31
   private static let normEpsilon = 1e-5
 
@@ -17,7 +17,7 @@ struct ModelBuilder {
   /// Nil while the model is built at its own size.
   let published: PublishedSize?
   let resizesPositions: Bool
-  /// Of the numbers that hypergraphs start from.
+  /// The seed of the numbers that hypergraphs start from.
   let membershipSeed: UInt64
 
   private var shapes: [String: [Int]] = [:]
@@ -83,8 +83,8 @@ struct ModelBuilder {
     guard weightElements <= Self.mostElements else {
       throw problem("more than \(Self.mostElements) weights in one model")
     }
-    // A state dict has a module's own parameters before those of its children, whatever the order of their use: at the
-    // top that is names without a dot.
+    // A state dict has a module's own parameters before those of its children, in whichever order they are used. At the
+    // top these are the names without a dot.
     let place = entry.name.contains(".") ? entries.endIndex : entries.firstIndex { $0.name.contains(".") }
     entries.insert(entry, at: place ?? entries.endIndex)
   }
@@ -119,7 +119,7 @@ struct ModelBuilder {
     return try add(Constant(type: TensorType(.f32, shape), source: .named(name)), [], name: name, layer: layer)
   }
 
-  /// A named constant that is no part of the state dict: its contents go into the graph at once.
+  /// A named constant that is not part of the state dict: its contents go into the graph at once.
   mutating func constant(_ name: String, _ contents: TensorData, layer: String) throws -> ValueID {
     graph.weights[name] = contents
     return try add(Constant(type: contents.type, source: .named(name)), [], name: name, layer: layer)
@@ -188,7 +188,7 @@ struct ModelBuilder {
   }
 }
 
-/// A convolution whose image is smaller than its kernel: the model's input was too small.
+/// For a convolution whose image is smaller than its kernel: the model's input was too small.
 struct NoPixelLeft: Error {
   var layer: String
   var location: Diagnostic.Location?

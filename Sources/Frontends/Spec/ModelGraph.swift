@@ -15,12 +15,12 @@ public struct ModelGraph: Sendable {
   }
 
   public var graph: Graph
-  /// In the order in which they finish. The same holds of node layers: the last node whose layer is P, or starts with
-  /// P and a dot, computes P's output, before and after any pass that keeps layers.
+  /// In the order in which they finish. The last node whose layer is P, or starts with P and a dot, computes P's
+  /// output. This holds before and after any pass that keeps layers.
   public var modules: [Module]
   /// The state dict, in its published order; empty for a graph that was read as text.
   public var entries: [WeightEntry]
-  /// Nil where pictures cannot be read: the model does not say how, or has not three channels.
+  /// Nil if pictures cannot be read: the model does not say how, or does not have three channels.
   public var preprocessing: ImagePreprocessing?
 
   public init(
@@ -34,8 +34,8 @@ public struct ModelGraph: Sendable {
 }
 
 extension Graph {
-  /// The output of a published module: what the last node computes whose layer is `name` or lies below it; nil where no
-  /// node does. Passes keep layers, so this holds of optimised graphs and of `.vir` files too.
+  /// The output of a published module: the result of the last node whose layer is `name` or lies below it; nil if there
+  /// is none. Passes keep layers, so this holds of optimised graphs and of `.vir` files too.
   public func output(ofModule name: String) -> ValueID? {
     nodes.last { $0.layer == name || $0.layer.hasPrefix("\(name).") }?.results.first
   }

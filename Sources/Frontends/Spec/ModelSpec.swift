@@ -15,7 +15,7 @@ public struct ModelSpec: Sendable {
   private var modules: [ModuleSpec]
   private var location: Diagnostic.Location
 
-  /// The largest height and width: beyond, some tensor of any model leaves what 32 bits can address.
+  /// The largest height and width: beyond them some tensor of every model is larger than 32 bits can address.
   private static let largestSide = 16384
   private static let largestBatch = 1024
 
@@ -97,7 +97,7 @@ public struct ModelSpec: Sendable {
   ) throws -> ModelGraph {
     var published: PublishedSize?
     if (height, width) != (self.height, self.width) {
-      // At a size of its own that leaves no pixel a model has no positions either.
+      // If the model's own size leaves no pixel, it has no positions either.
       let entries = try? unchecked(height: self.height, width: self.width, batch: 1, resizePositions: false).entries
       published = PublishedSize(
         height: self.height, width: self.width,
@@ -114,7 +114,7 @@ public struct ModelSpec: Sendable {
       preprocessing: channels == 3 ? preprocessing : nil)
   }
 
-  /// The least height and width that leave a pixel everywhere; nil where none does.
+  /// The least height and width that leave a pixel everywhere; nil if none does.
   private func leastSize() throws -> (height: Int, width: Int)? {
     let enough = 4096
     func fits(_ height: Int, _ width: Int) throws -> Bool {

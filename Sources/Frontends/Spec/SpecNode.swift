@@ -1,7 +1,7 @@
 import IR
 import Yams
 
-/// A node of a YAML document that knows where it stands, so that every complaint can name file, line and column.
+/// A node of a YAML document that knows its place, so that every message can name file, line and column.
 struct SpecNode {
   let node: Yams.Node
   let file: String
@@ -76,7 +76,7 @@ struct SpecNode {
   /// The text of a scalar; nil for anything else.
   var text: String? { node.scalar?.string }
 
-  /// The text of a scalar that was not quoted, and so may be a number or a truth value.
+  /// The text of a scalar that was not quoted, and may therefore be a number or a truth value.
   var plainText: String? {
     guard let scalar = node.scalar else { return nil }
     switch scalar.style {
@@ -103,7 +103,7 @@ struct SpecNode {
     }
   }
 
-  /// What stands there, for a message: a quoted scalar or the kind of the node.
+  /// What the node is, for a message: a quoted scalar or the kind of the node.
   var found: String {
     switch node {
     case .scalar(let scalar): scalar.string.isEmpty ? "nothing" : "'\(scalar.string.prefix(40))'"

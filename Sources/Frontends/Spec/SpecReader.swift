@@ -2,7 +2,7 @@ import IR
 
 /// A mapping of a model spec, read key by key.
 ///
-/// The accepted keys are given first, so that a typo is reported as such and not as the absence of what it meant.
+/// The accepted keys are given first, so that a typo is reported as an unknown key and not as a missing one.
 struct SpecReader {
   let node: SpecNode
   /// What the mapping describes, with its article: `an inverted_residual`.

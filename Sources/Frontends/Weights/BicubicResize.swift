@@ -81,7 +81,7 @@ struct BicubicResize {
     return TensorData(shape: shape, floats: resize(images.floats))
   }
 
-  /// Resizes each row of a matrix whose number of rows stays, `element` giving it by row and column.
+  /// Resizes each row of a matrix, which keeps its number of rows; `element` gives the matrix by row and column.
   static func columns(of rows: Int, from source: Int, to result: Int, element: (Int, Int) -> Float) -> [Float] {
     let axis = Axis(from: source, to: result)
     var output: [Float] = []

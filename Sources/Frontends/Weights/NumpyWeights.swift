@@ -4,7 +4,7 @@ import IR
 enum NumpyWeights {
   static let suffix = ".npy"
 
-  /// By their names without the suffix.
+  /// The arrays by their names without the suffix.
   static func tensors(in archive: ZipArchive, file: String) throws -> [String: StoredTensor] {
     var result: [String: StoredTensor] = [:]
     for entry in archive.entries {

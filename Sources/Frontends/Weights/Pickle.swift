@@ -2,16 +2,16 @@ import IR
 
 /// The data in a Python pickle, as far as `torch.save` needs it to write tensors in dictionaries.
 ///
-/// A pickle is a program for a stack machine that may call anything. This one calls nothing: of Python's names it knows
-/// those in `Global`, which it treats as data itself, and it refuses every other name and every opcode outside of
-/// `Opcode`. Containers lie in a table and are referred to by number, so that one may be filled after others refer to it;
-/// when all is read, no container may hold itself, however deep.
+/// A pickle is a program for a stack machine that may call anything. This machine calls nothing: it knows the names in
+/// `Global`, which it treats as data, and refuses every other name and every opcode outside of `Opcode`. Containers lie
+/// in a table and are referred to by number, so that one may be filled after others refer to it. When all is read, no
+/// container may hold itself, however deep.
 struct Pickle: Sendable {
   enum Value: Hashable, Sendable {
     case none
     case bool(Bool)
     case integer(Int)
-    /// One that 64 bits do not hold, like the seed of a generator: read past, never used.
+    /// An integer that 64 bits do not hold, like the seed of a generator: skipped, never used.
     case longInteger
     case float(Double)
     case string(String)
@@ -22,7 +22,7 @@ struct Pickle: Sendable {
     case storage(Int)
     /// A number of `tensors`.
     case tensor(Int)
-    /// `argparse.Namespace`: the options that training scripts store beside the weights. Read past, never used.
+    /// `argparse.Namespace`: the options that training scripts store beside the weights. Skipped, never used.
     case namespace
   }
 
@@ -104,11 +104,13 @@ struct Pickle: Sendable {
 
   private static let deepest = 100
 
-  /// Walks all that hangs together with the root, without recursion: a hostile file is as deep as it likes.
+  /// Walks everything that can be reached from the root, without recursion: a hostile file may nest as deep as it
+  /// likes.
   private func checkNesting(file: String) throws {
     enum State { case unseen, open, done }
     var states = [State](repeating: .unseen, count: containers.count)
-    /// Containers that are being walked, from the outermost, with those inside them that are still to do.
+    /// Containers that are being walked, from the outermost in, each with the containers inside it that are still to be
+    /// walked.
     var path: [(index: Int, inside: [Int])] = []
     func inside(_ container: Container) -> [Int] {
       func index(_ value: Value) -> Int? { if case .container(let index) = value { index } else { nil } }

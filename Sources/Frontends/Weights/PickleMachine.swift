@@ -52,11 +52,11 @@ struct PickleMachine {
   private var stack: [Pickle.Value] = []
   /// Where in the stack each open mark is.
   private var marks: [Int] = []
-  /// By the numbers they are remembered under, which picklers give out in order.
+  /// Remembered values by their numbers, which picklers give out in order.
   private var memo: [Pickle.Value?] = []
   private var values = 0
 
-  /// Eight times what the largest of the published models take, stored with averages and an optimiser's state.
+  /// Eight times what the largest published models take when they are stored with averages and an optimiser's state.
   private static let mostValues = 1 << 21
 
   init(bytes: [UInt8], file: String) {
@@ -235,8 +235,8 @@ struct PickleMachine {
 
   // MARK: Containers
   //
-  // What takes a popped value is mutating even where it changes nothing: otherwise it would hold the machine as it was
-  // before its argument was popped, and each pop would copy the whole stack.
+  // A method that takes a popped value is mutating even if it changes nothing. Otherwise it would hold the machine as
+  // it was before the pop, and each pop would copy the whole stack.
 
   private mutating func pairs(_ values: [Pickle.Value]) throws -> [(key: Pickle.Value, value: Pickle.Value)] {
     guard values.count.isMultiple(of: 2) else { throw problem("a key without its value") }
@@ -254,7 +254,8 @@ struct PickleMachine {
     guard stack.count > marks.last ?? 0, case .container(let index)? = stack.last,
       case .list(var list) = pickle.containers[index]
     else { throw problem("elements of no list") }
-    // Not held twice, an array grows in place; copied for each element, a long list would take quadratic time.
+    // An array that is not held twice grows in place. If it were copied for each element, a long list would take
+    // quadratic time.
     pickle.containers[index] = .list([])
     list += values
     pickle.containers[index] = .list(list)

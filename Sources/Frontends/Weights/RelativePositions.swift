@@ -1,13 +1,13 @@
 import Foundation
 import IR
 
-/// The relative positions of Pyramid ViG (Han et al., arXiv:2206.00272), which its constructor computes: what is added
-/// to the squared distance between a pixel and a candidate, less for pixels that lie near each other.
+/// The relative positions of Pyramid ViG (Han et al., arXiv:2206.00272), which its constructor computes. They are added
+/// to the squared distance between a pixel and a candidate, and are smaller for pixels that lie near each other.
 ///
 /// Each of the n pixels has a sine-cosine embedding E of `channels` numbers: sine, then cosine of its column, then of
 /// its row, at the frequencies 10000^(-i / (channels / 4)). The positions are -2 E E^T / channels, computed in double
-/// and rounded to float32; where candidates are pooled, the n columns are resized to their number as if the flattened
-/// pixels were the columns of a picture.
+/// and rounded to float32; if candidates are pooled, the n columns are resized to the number of candidates, as if the
+/// flattened pixels were the columns of a picture.
 enum RelativePositions {
   /// [1, height * width, height * width / reduction^2].
   static func tensor(channels: Int, height: Int, width: Int, reduction: Int) -> TensorData {

@@ -16,7 +16,7 @@ public struct Safetensors: Sendable {
   static let longestHeader = 1 << 23
   private static let metadataKey = "__metadata__"
 
-  /// Reads a file; a `Diagnostic` names the file and, where there is one, the tensor that is wrong.
+  /// Reads a file; a `Diagnostic` names the file and, if there is one, the tensor that is wrong.
   public init(path: String) throws {
     try self.init(RandomAccessBytes(path: path))
   }
@@ -96,7 +96,8 @@ public struct Safetensors: Sendable {
   public init(_ tensors: [String: TensorData], metadata: [String: String] = [:]) {
     self.tensors = tensors
     self.metadata = metadata
-    // Wide types first keeps every tensor aligned; the name breaks ties so that the order is the same each time.
+    // Putting wide types first keeps every tensor aligned. The name breaks ties, so that the order is the same each
+    // time.
     names = tensors.sorted { a, b in
       (-a.value.element.byteCount, a.key) < (-b.value.element.byteCount, b.key)
     }.map(\.key)
@@ -216,7 +217,8 @@ private struct Entry: Sendable {
   }
 }
 
-/// The product from left to right; nil where it leaves `Int`, even if a later factor is zero: a hostile file's shape may.
+/// The product from left to right; nil if it leaves `Int`, as a hostile file's shape may, even if a later factor is
+/// zero.
 func checkedProduct(_ factors: [Int]) -> Int? {
   var product = 1
   for factor in factors {

@@ -5,9 +5,9 @@ import IR
 /// Either the checkpoint is a state dict, tensors by name, or it holds one under a name that training scripts give it,
 /// beside the epoch, an optimiser's state and perhaps moving averages (EMA) of the weights.
 enum StateDictionary {
-  /// Where the weights are that were trained; earlier ones are preferred.
+  /// The names under which trained weights are found; earlier ones are preferred.
   static let trainedKeys = ["state_dict", "model", "model_state_dict", "net", "network", "module"]
-  /// Where their moving averages are.
+  /// The names under which their moving averages are found.
   static let averagedKeys = [
     "state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "model_state_dict_ema", "ema_model", "ema",
   ]
@@ -39,7 +39,7 @@ enum StateDictionary {
       notes: [keys(pickle.members(start) ?? [])] + hint)
   }
 
-  /// Looks under the known names first: what stands beside them may hold a tensor too.
+  /// Looks under the known names first: other entries may hold a tensor too.
   private static func search(
     _ value: Pickle.Value, in pickle: Pickle, depth: Int
   ) -> [(name: String, tensor: Pickle.Tensor)]? {
@@ -81,8 +81,8 @@ enum StateDictionary {
   /// Prefixes that wrappers around a model put before every name: `DataParallel`, `torch.compile`, averaging.
   private static let wrappers = ["module.", "_orig_mod.", "model.", "ema_model."]
 
-  /// Tensors without the wrappers' prefixes that all of them have, unless `names`, which the model knows them by, have
-  /// them too.
+  /// Tensors without the prefixes that wrappers gave to all of them, unless `names`, the model's own names, have these
+  /// prefixes too.
   static func unwrapped(
     _ tensors: [String: StoredTensor], for names: some Sequence<String>
   ) -> [String: StoredTensor] {

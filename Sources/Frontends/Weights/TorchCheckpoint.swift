@@ -9,7 +9,7 @@ import IR
 ///
 /// Nothing is executed: see `Pickle`. Tensors are checked when the checkpoint is opened and read one by one.
 struct TorchCheckpoint: Sendable {
-  /// Of the state dict that was asked for, by name.
+  /// The tensors of the state dict that was asked for, by name.
   let tensors: [String: StoredTensor]
 
   /// Whether an archive is one.
@@ -59,7 +59,7 @@ struct TorchCheckpoint: Sendable {
   ) -> StoredTensor {
     StoredTensor(element: element, shape: view.shape) {
       let width = element.byteCount
-      // A view of little out of much, or of much that would first have to be inflated, may be a trap.
+      // Guards against hostile files: a small view of a large storage, or a storage that takes much inflating.
       let most = 16 * view.count * width + 1 << 16
       let touched = entry.isDeflated ? entry.count : view.span * width
       guard touched <= most else {

@@ -2,7 +2,7 @@ import IR
 
 /// One entry of a model's state dict: what a published checkpoint holds and a loader must find.
 public struct WeightEntry: Hashable, Sendable {
-  /// What an entry is to training, and so whether it counts as a parameter.
+  /// The role of an entry in training, which decides whether it counts as a parameter.
   public enum Role: Hashable, Sendable {
     case parameter
     /// A running statistic.
@@ -24,7 +24,7 @@ public struct WeightEntry: Hashable, Sendable {
   public var isOptional = false
 
   /// The name under which a checkpoint prepared for inference holds the entry, after the identity was added to it: the
-  /// weights of a depthwise convolution then have 1 more at the centre tap than what this entry means.
+  /// weights of a depthwise convolution then are larger by 1 at the centre tap than this entry.
   public var withIdentity: String?
 
   public init(

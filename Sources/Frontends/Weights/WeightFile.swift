@@ -16,7 +16,7 @@ struct WeightFile: Sendable {
   init(_ bytes: RandomAccessBytes, averaged: Bool = false) throws {
     let file = bytes.file
     let start = try bytes.prefix(9)
-    // Told first: the length of a header may look like another format's magic number.
+    // This format is recognised first: the length of a header may look like another format's magic number.
     let isSafetensors = start.count == 9 && start[4..<8].allSatisfy { $0 == 0 } && start[8] == UInt8(ascii: "{")
     let archive = !isSafetensors && start.starts(with: ZipArchive.magic) ? try ZipArchive(bytes) : nil
     if let archive, TorchCheckpoint.recognizes(archive) {

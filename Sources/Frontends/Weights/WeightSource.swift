@@ -68,7 +68,7 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Holds a file's tensors against a model's entries.
+  /// Checks a file's tensors against a model's entries.
   static func match(
     _ found: [String: StoredTensor], to entries: [WeightEntry], file: String, model: String
   ) throws -> [String: TensorData] {
@@ -100,7 +100,7 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     guard missing.isEmpty && unexpected.isEmpty && wrong.isEmpty else {
       throw mismatch(missing, unexpected, wrong, file: file, model: model)
     }
-    // Only now: what is wrong with the names shows at once, and a file of another model is not read at all.
+    // Contents are read only now: wrong names are reported at once, and a file of another model is not read at all.
     for (entry, tensor, isPrepared) in wanted {
       guard let floats = try tensor.readFloat32() else { preconditionFailure("floating point converts") }
       weights[entry.name] = isPrepared ? floats.withoutIdentity : floats
@@ -108,7 +108,7 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
     return weights
   }
 
-  /// Of each kind so many are listed; the first line counts them all.
+  /// This many of each kind are listed; the first line counts them all.
   private static let mostListed = 12
 
   private static func mismatch(
@@ -137,8 +137,8 @@ public enum WeightSource: Hashable, Sendable, CustomStringConvertible {
       notes: lacking + surplus + listed(wrong, of: "of the wrong shape or type") { $0 })
   }
 
-  /// The nearest of `candidates` to each name, where one resembles it. An edit distance takes the product of two
-  /// lengths; a file of another model altogether, or of absurd names, is not worth it.
+  /// The nearest of `candidates` to each name, if one resembles it. An edit distance takes time in the product of two
+  /// lengths, which is not worth it for a file of a different model or of absurd names.
   private static func nearestNames(to names: some Sequence<String>, among candidates: [String]) -> [String: String] {
     func length(_ names: some Sequence<String>) -> Int { names.reduce(0) { $0 + $1.utf8.count } }
     guard length(names) <= 1 << 20, length(candidates) <= 1 << 20,

@@ -1,6 +1,6 @@
 import IR
 
-/// What is in a file of weights, all of which was read: each tensor's bytes, its checksum where it has one.
+/// What is in a file of weights. All of it was read: each tensor's bytes, and its checksum if it has one.
 public struct WeightSummary: Hashable, Sendable, CustomStringConvertible {
   /// The format, with its article.
   public let format: String

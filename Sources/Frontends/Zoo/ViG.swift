@@ -3,9 +3,9 @@ extension Zoo {
   /// resolution or in four stages, the first two of which look for neighbours in a pooled copy.
   ///
   /// Sizes, state-dict names and evaluation settings are those of the published code, vig_pytorch in
-  /// huawei-noah/Efficient-AI-Backbones. So are the neighbours of each block and their dilation: at one resolution they
-  /// grow from 9 to 18; dilation grows by one every four blocks of the whole network, while the neighbours it spans are
-  /// not more than the fewest candidates.
+  /// huawei-noah/Efficient-AI-Backbones. So are the number of neighbours of each block and their dilation. At one
+  /// resolution the number grows from 9 to 18. Dilation grows by one every four blocks of the whole network, as long as
+  /// the ranks it spans are not more than the fewest candidates.
   static let viG: [Entry] =
     [
       viG("vig_ti", channels: 192, blocks: 12), viG("vig_s", channels: 320, blocks: 16),

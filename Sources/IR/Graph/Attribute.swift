@@ -19,7 +19,7 @@ public struct Attribute: Hashable, Sendable {
   }
 }
 
-/// What an op's initialiser reads its parameters from; `finish` complains about the ones nobody asked for.
+/// What an op's initialiser reads its parameters from; `finish` complains about the ones that were not asked for.
 public struct AttributeReader {
   private var remaining: [String: AttributeValue]
   /// What the owner has asked for: the names it accepts, once it has read everything.

@@ -31,7 +31,8 @@ extension Op {
 }
 
 extension Attribute {
-  /// Floats by their bits, so that NaN equals itself and 0 is not -0; an empty list has no element type.
+  /// Floats are compared by their bits, so that NaN equals itself and 0 differs from -0. An empty list has no element
+  /// type.
   fileprivate var comparable: [String] {
     switch value {
     case .bool(let value): [name, "bool", "\(value)"]

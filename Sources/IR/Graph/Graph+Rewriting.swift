@@ -1,7 +1,7 @@
 /// What passes ask of a graph and do to it.
 extension Graph {
-  /// Throws a `Diagnostic` where an input or an output is a neighbourhood, which is nothing that a caller could pass: it
-  /// has no bytes of its own.
+  /// Throws a `Diagnostic` if an input or an output is a neighbourhood: a caller cannot pass one, since it has no bytes
+  /// of its own.
   public func requireTensorBoundary() throws {
     for (what, list) in [("input", inputs), ("output", outputs)] {
       for value in list where type(of: value).tensor == nil {
@@ -29,12 +29,13 @@ extension Graph {
     return definitions
   }
 
-  /// Lets everything that reads `old`, outputs too, read `new`. The caller sees to it that `new` is computed before.
+  /// Lets everything that reads `old`, outputs too, read `new`. The caller makes sure that `new` is computed before
+  /// them.
   public mutating func replaceUses(of old: ValueID, with new: ValueID) {
     replaceUses([old: new])
   }
 
-  /// Replaces many values at once; a replacement that is itself replaced is followed to its end.
+  /// Replaces many values at once; if a replacement is itself replaced, the last one is taken.
   public mutating func replaceUses(_ replacements: [ValueID: ValueID]) {
     func final(_ value: ValueID) -> ValueID {
       var value = value

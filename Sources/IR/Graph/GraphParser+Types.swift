@@ -95,7 +95,7 @@ extension GraphParser {
     return offsets
   }
 
-  /// How many offsets a run holds; nil where the steps miss its end.
+  /// How many offsets a run holds; nil if the steps miss its end.
   private static func runLength(from first: Offset, to last: Offset, by step: Offset) -> Int? {
     let dy = last.dy - first.dy
     let dx = last.dx - first.dx

@@ -62,7 +62,7 @@ public struct GraphPrinter {
     !name.isEmpty && !name.contains("//") && !name.contains("..") && name.unicodeScalars.allSatisfy(isBareNameScalar)
   }
 
-  /// Graphs and attributes are named by a word or, where that will not do, a string.
+  /// Graphs and attributes are named by a word or, if the name is not a word, by a string.
   private static func graphName(_ name: String) -> String {
     guard isBare(name), let first = name.unicodeScalars.first else { return quoted(name) }
     return first.properties.isAlphabetic || first == "_" ? name : quoted(name)

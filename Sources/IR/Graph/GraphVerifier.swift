@@ -5,9 +5,9 @@
 //  3. The op's typing accepts the operands' types, and gives exactly the types the results have.
 //  4. Names of values are not empty and not shared.
 //  5. `channels_last` is the layout of tensors of rank 4 only, with a positive multiple.
-//  6. Where weights are loaded, each named constant has contents of its type. Nested graphs have none of their own.
-//  7. The body of a `fuse` is such a graph itself.
-//  8. Where the kernels' rules are given, each outermost fuse is one that its kernel can run: body and schedule.
+//  6. If weights are loaded, each named constant has contents of its type. Nested graphs have none of their own.
+//  7. The same holds in the body of a `fuse`.
+//  8. If the kernels' rules are given, each outermost fuse is one that its kernel can run: body and schedule.
 //  9. The padding of a channels-last value (channels C ..< C rounded up) is zero. See `keepsPaddingZero`.
 
 /// What kernels ask of the fuses of a graph: given one, the check of a node that is a fuse. It throws a `Diagnostic` that says
@@ -17,9 +17,9 @@ public typealias FuseRules = @Sendable (_ graph: Graph) -> (_ node: Node) throws
 /// Checks a graph against the invariants above and reports everything that is wrong with it.
 public struct GraphVerifier {
   private let graph: Graph
-  /// The check of a fuse; nil where kernels are not known, or inside a fuse, whose kernel looks at its own.
+  /// The check of a fuse; nil if kernels are not known, or inside a fuse, whose kernel looks at its own.
   private let checkFuse: ((Node) throws -> Void)?
-  /// Nil where no weights are loaded.
+  /// Nil if no weights are loaded.
   private let weights: [String: TensorData]?
   /// Inside a fuse, values live in a kernel's registers and scratch, and the kernel zeroes the padding it writes.
   private let isNested: Bool
@@ -76,7 +76,7 @@ public struct GraphVerifier {
         if !isNested { checkPadding(node) }
       }
       checkContents(node)
-      // Kernels read sound fuses: they have nothing to say of one that is wrong already.
+      // Kernels are asked about valid fuses only, not about one that is already found wrong.
       if diagnostics.count == known { checkKernel(node) }
     }
     if graph.outputs.isEmpty { report("there is no output") }
@@ -191,10 +191,11 @@ public struct GraphVerifier {
 
   /// Whether padding is zero in the node's results if it is in its operands.
   ///
-  /// Constants are packed, conversions and fused kernels write their padding as zeros. Parameters of a channel (weights,
-  /// biases) are packed with zeros for the padding. Everything else computes the padding as it does any channel, from
-  /// zeros: right for an op that maps zero to zero channel by channel, wrong for one that mixes channels, and for an
-  /// operand that is the same in every channel only right if the other one absorbs it, as 0 * s does.
+  /// Constants are packed, conversions and fused kernels write their padding as zeros. Parameters of a channel
+  /// (weights, biases) are packed with zeros for the padding. Everything else computes the padding like any channel,
+  /// from zeros. That is right for an op that maps zero to zero channel by channel, and wrong for one that mixes
+  /// channels. With an operand that is the same in every channel it is right only if the other operand absorbs it, as 0
+  /// * s does.
   private func keepsPaddingZero(_ node: Node) -> Bool {
     if node.op is Constant { return true }
     if let op = node.op as? any ElementwiseOp { return keepsPaddingZero(op, node) }
@@ -207,8 +208,9 @@ public struct GraphVerifier {
     return node.op.mapsZeroToZero
   }
 
-  /// Tries the op at zero in every operand that has channels. Where an operand repeats over the channels, its value is
-  /// used if it is an inline constant, and otherwise a few numbers that no elementwise op treats alike by chance.
+  /// Tries the op at zero in every operand that has channels. If an operand repeats over the channels, its value is
+  /// used if it is an inline constant; otherwise a few numbers are tried, which no elementwise op treats alike by
+  /// chance.
   private func keepsPaddingZero(_ op: some ElementwiseOp, _ node: Node) -> Bool {
     guard let result = graph.type(of: node.results[0]).tensor else { return true }
     let definitions = graph.definitions

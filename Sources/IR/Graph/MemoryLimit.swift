@@ -1,10 +1,10 @@
-/// How many bytes the compiler asks for at most for one thing that a file describes: a model's constants, what an
-/// interpreter computes with, a tensor of a file of weights.
+/// The most bytes that the compiler asks for at once for what a file describes: a model's constants, an interpreter's
+/// values, or a tensor of a file of weights.
 ///
-/// A few lines of text describe tensors of any size, so sizes are held against the limit before memory is asked for. It
-/// is that of the task: a command that lets its user raise it runs inside `MemoryLimit.$current.withValue`.
+/// A few lines of text describe tensors of any size, so sizes are checked against the limit before memory is asked for.
+/// The limit belongs to the task: a command that lets its user raise it runs inside `MemoryLimit.$current.withValue`.
 public struct MemoryLimit: Hashable, Sendable {
-  /// What holds where nobody says anything else.
+  /// The default.
   public static let standard = MemoryLimit(gibibytes: 8)
   /// The limit of this task.
   @TaskLocal public static var current = MemoryLimit.standard
@@ -16,10 +16,10 @@ public struct MemoryLimit: Hashable, Sendable {
 
   public var bytes: Int { gibibytes << 30 }
 
-  /// Throws a `Diagnostic` where something takes more.
+  /// Throws a `Diagnostic` if something takes more.
   ///
   /// - Parameters:
-  ///   - bytes: What it takes; nil where no integer holds that.
+  ///   - bytes: What it takes; nil if no integer holds that.
   ///   - what: What takes it, in the plural: `the constants of g`.
   public static func require(_ bytes: Int?, for what: @autoclosure () -> String) throws {
     if let bytes, bytes <= current.bytes { return }
@@ -29,14 +29,14 @@ public struct MemoryLimit: Hashable, Sendable {
   }
 }
 
-/// What the sizes of tensors come to, without the overflow of one that a file makes up.
+/// Sizes of tensors, computed without overflow whatever a file says.
 public enum Extents {
   /// More elements than any machine holds, and few enough that offsets in bytes and sums of them fit 64 bits.
   public static let mostElements = 1 << 40
-  /// As many axes as a tensor may have: loops nest as deep.
+  /// The most axes that a tensor may have: loops nest as deep.
   public static let mostAxes = 32
 
-  /// The product of extents of at least 0; nil where it is more than any tensor has, or an extent is negative.
+  /// The product of extents of at least 0; nil if it is more than any tensor has, or an extent is negative.
   public static func count(_ extents: some Sequence<Int>) -> Int? {
     var count = 1
     var isEmpty = false
@@ -50,7 +50,7 @@ public enum Extents {
     return isEmpty ? 0 : count
   }
 
-  /// The sum of sizes; nil where one is unknown or no integer holds it.
+  /// The sum of sizes; nil if one is unknown or no integer holds it.
   public static func sum(_ sizes: some Sequence<Int?>) -> Int? {
     var sum = 0
     for size in sizes {
@@ -62,7 +62,7 @@ public enum Extents {
     return sum
   }
 
-  /// What is wrong with a shape of a tensor that is computed with; nil where nothing is.
+  /// Why a tensor of this shape cannot be computed with; nil if it can.
   static func problem(_ shape: [Int]) -> String? {
     let list = shape.prefix(mostAxes).map(String.init).joined(separator: ",")
     if shape.count > mostAxes {

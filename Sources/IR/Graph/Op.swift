@@ -24,15 +24,14 @@ public protocol Op: Sendable {
   /// What the op means: exact up to the rounding of `T`.
   func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ operands: [RuntimeValue<T>]) throws -> [RuntimeValue<T>]
 
-  /// Whether results are zero wherever the operands are (all operands zero gives zero): decides whether channel
-  /// padding stays zero through the op.
+  /// Whether results are zero wherever all operands are. It decides whether channel padding stays zero through the op.
   var mapsZeroToZero: Bool { get }
 
   /// Plain loops for the op on row-major tensors, for a node that no kernel was built for. Throws a `Diagnostic` for
   /// an op that only exists to be folded or fused away.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws
 
-  /// Whether `buildLoops` reads results back that it has written.
+  /// Whether `buildLoops` reads back results that it has written.
   var readsResults: Bool { get }
 }
 
@@ -41,7 +40,7 @@ extension Op {
   public var readsResults: Bool { false }
   public var mnemonic: String { Self.mnemonic }
 
-  /// Types of the results, as `resultTypes` gives them, each of sizes that can be computed with.
+  /// Types of the results, as `resultTypes` gives them, after checking that they can be computed with.
   public func checkedResultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     for operand in operands {
       if let problem = operand.problem { throw Diagnostic("\(mnemonic): an operand is \(operand): \(problem)") }

@@ -52,7 +52,7 @@ public struct TensorData: Hashable, Sendable {
 }
 
 extension Int64 {
-  /// The integer part of a number, or the nearest integer that there is; zero for none.
+  /// The integer part of a number, or the nearest integer of 64 bits; zero for NaN.
   public init(nearest number: Double) {
     self = number.isNaN ? 0 : number >= 0x1p63 ? .max : number <= -0x1p63 ? .min : Int64(number)
   }

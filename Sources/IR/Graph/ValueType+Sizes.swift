@@ -1,8 +1,8 @@
 // Which types can be computed with: a file may say any.
 
 extension ValueType {
-  /// What is wrong with a type that a file gives; nil where nothing is: sizes that can be computed with, and an axis of
-  /// scales that is there.
+  /// What is wrong with a type that a file gives; nil if nothing is. Its sizes must be ones that can be computed with,
+  /// and an axis of scales must exist.
   public var problem: String? {
     switch self {
     case .tensor(let type): type.problem
@@ -18,7 +18,7 @@ extension TensorType {
       if rank != 4 {
         return "channels_last needs rank 4, and [\(shape.map(String.init).joined(separator: ","))] has \(rank)"
       }
-      // The rounded channels take at most so many more elements.
+      // Rounding the channels up adds at most this many elements.
       if !(1...1 << 16).contains(padding) {
         return "channels are padded to a multiple of \(padding), and not 1 to 65536"
       }
@@ -30,12 +30,12 @@ extension TensorType {
     return quantization?.problem(element, shape: shape)
   }
 
-  /// Bytes in memory, padding counted; nil where they are more than can be counted.
+  /// Bytes in memory, padding counted; nil if they are more than can be counted.
   public var checkedByteCount: Int? { problem == nil ? storageCount * element.byteCount : nil }
 }
 
 extension NeighborhoodType {
-  /// More neighbours a pixel than any network has, each of which is code of its own.
+  /// More neighbours of a pixel than any network has. Each is code of its own.
   static let mostOffsets = 1 << 16
 
   var problem: String? {

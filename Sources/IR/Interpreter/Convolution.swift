@@ -17,7 +17,7 @@ struct ConvolutionGeometry {
   var dilation: [Int]
   var groups: Int
 
-  /// Elements of the image as every tap of a group's inputs sees it, which a product reads; nil where they are too many.
+  /// Elements of the image as every tap of a group's inputs sees it, which a product reads; nil if they are too many.
   var unfoldedCount: Int? {
     Extents.count([channels / groups, kernelHeight * kernelWidth, outputHeight * outputWidth])
   }

@@ -1,9 +1,10 @@
 import RealModule
 
-// What a run takes is known before it: shapes are static, and values are freed after their last use.
+// The memory of a run is known before it: shapes are static, and values are freed after their last use.
 
 extension GraphInterpreter {
-  /// The most bytes that the values of a run take at once, those of nested graphs in them; nil where no integer holds that.
+  /// The most bytes that the values of a run take at once, those of nested graphs in them; nil if no integer holds
+  /// that.
   static func peakBytes(_ graph: Graph) -> Int? {
     let lastUses = lastUses(graph)
     var live: Int? = Extents.sum(graph.inputs.map { bytes(graph.type(of: $0)) })
@@ -29,13 +30,13 @@ extension GraphInterpreter {
       case .offsets: return 0
       case .gatedOffsets(let offsets): return Extents.count(pixels + [offsets.count])
       case .indices(let count, _): return Extents.count(pixels + [count]).map { 8 * $0 }
-      // Lists of both directions, each with a header.
+      // Lists in both directions, each with a header.
       case .incidence(let hyperedges): return Extents.count(pixels + [hyperedges + 8]).map { 16 * $0 }
       }
     }
   }
 
-  /// For each node, the values that nobody reads after it.
+  /// For each node, the values that are not read after it.
   static func lastUses(_ graph: Graph) -> [[ValueID]] {
     var last = [Int: Int]()
     for (position, node) in graph.nodes.enumerated() {
@@ -49,7 +50,7 @@ extension GraphInterpreter {
 }
 
 extension Op {
-  /// `evaluate`, where its results are not more than the memory limit allows: for ops that are computed ahead of a run.
+  /// `evaluate`, after checking that its results are within the memory limit: for ops that are computed before a run.
   /// - Parameter results: The types that typing gave them.
   public func evaluateWithinLimit(
     _ operands: [RuntimeValue<Double>], results: [ValueType]

@@ -1,12 +1,12 @@
 import RealModule
 
-/// Dynamic axial graph construction (Munir, Avery, Rahman and Marculescu, GreedyViG, arXiv:2405.06849): of the pixels
-/// K, 2K, ... rows below (while below the height) and then columns right (while below the width), wrapping, those
-/// whose features are near.
+/// Dynamic axial graph construction (Munir, Avery, Rahman and Marculescu, GreedyViG, arXiv:2405.06849): the neighbours
+/// are those pixels K, 2K, ... rows below (while less than the height) and then columns right (while less than the
+/// width), wrapping, whose features are near.
 ///
-/// Near means that the L1 distance over the channels is strictly below mean - deviation of a sample: for every pixel
-/// of the image, its distance to the pixel ceil(H / 2) rows down and ceil(W / 2) columns right, wrapping. The deviation
-/// divides by the number of pixels less one.
+/// Near means that the L1 distance over the channels is strictly below mean - deviation of a sample: the distance of
+/// every pixel of the image to the pixel ceil(H / 2) rows down and ceil(W / 2) columns right, wrapping. The deviation
+/// divides by the number of pixels minus one.
 public struct DAGC: StepConstruction {
   public static let kind = "dagc"
 
@@ -55,7 +55,7 @@ public struct DAGC: StepConstruction {
     return (mean - (squares / T(sampled.count - 1)).squareRoot(), mean)
   }
 
-  /// Of the gates that differ, the greatest distance from the limit, in mean distances of the sample.
+  /// The greatest distance from the limit among the gates that differ, in mean distances of the sample.
   public func violation<T: Real & BinaryFloatingPoint & Sendable>(
     of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
   ) throws -> T {
@@ -94,7 +94,7 @@ public struct DAGC: StepConstruction {
       }
       return .variable(sum)
     }
-    /// The sum over the sample of a term of each distance, compensated: gates hang on its last bits.
+    /// The compensated sum over the sample of a term of each distance: gates depend on its last bits.
     func total(
       _ builder: inout LoopBuilder, image: LoopIndex, _ term: (inout LoopBuilder, LoopValue) -> LoopValue
     ) -> LoopValue {

@@ -11,14 +11,14 @@ public protocol GraphConstruction: Sendable {
   /// ones that end in `?` may be left out, last first.
   static var dataNames: [String] { get }
 
-  /// Reads the parameters; throws a `Diagnostic` on a missing or senseless one.
+  /// Reads the parameters; throws a `Diagnostic` on a missing or invalid one.
   init(_ reader: inout AttributeReader) throws
 
   /// The parameters, in the order they print; `init` accepts exactly these.
   var attributes: [Attribute] { get }
 
   /// What the graph over `height` x `width` pixels of `channels` features looks like; `data` are the types of the
-  /// operands after x. Throws a `Diagnostic` where the parameters do not fit.
+  /// operands after x. Throws a `Diagnostic` if the parameters do not fit.
   func form(height: Int, width: Int, channels: Int, data: [TensorType]) throws -> NeighborhoodForm
 
   /// What `form` cannot see: whether `data` fit the batch and the element type of `x`. Throws a `Diagnostic`.
@@ -28,8 +28,8 @@ public protocol GraphConstruction: Sendable {
   func evaluate<T: Real & BinaryFloatingPoint & Sendable>(_ x: Tensor<T>, data: [Tensor<T>]) throws -> NeighborhoodValue
 
   /// How far, in the kind's own measure, a chosen graph is from one that the reference could have chosen from the same
-  /// data: 0 where they are equal, infinite where no rounding explains the difference. What a choice in float32 may be
-  /// held to, since a choice has no relative error.
+  /// data: 0 if they are equal, infinite if no rounding explains the difference. This is how a choice in float32 is
+  /// judged, since a choice has no relative error.
   func violation<T: Real & BinaryFloatingPoint & Sendable>(
     of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
   ) throws -> T
@@ -46,11 +46,11 @@ public protocol GraphConstruction: Sendable {
   var clustering: FuzzyClustering? { get }
 
   /// How neighbours are chosen, for a kind of form `indices` whose measure kernels know; nil leaves the choice to
-  /// `buildLoops`. Operands after x are then the candidates' features and the positions, each where given.
+  /// `buildLoops`. Operands after x are then the candidates' features and the positions, each if given.
   var selection: NearestSelection? { get }
 
-  /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` has nothing to
-  /// write.
+  /// Plain loops that write the graph as `NeighborhoodType.storage` lays it out. A kind of form `offsets` writes
+  /// nothing.
   func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], result: LoopTensor) throws
 }
 
@@ -89,25 +89,26 @@ public struct FuzzyClustering: Hashable, Sendable {
   public var hyperedges: Int
   /// At least one round is done, and no more than this.
   public var mostRounds: Int
-  /// From the second round on, one that changes the memberships of the whole batch by less, in the Frobenius norm, is
-  /// the last.
+  /// From the second round on, the first one that changes the memberships of the whole batch by less than this, in the
+  /// Frobenius norm, is the last.
   public var leastChange: Double
   /// What squared distances are raised to.
   public var leastDistance: Double
-  /// Above this membership a pixel is a member, while no pixel of the batch is weak.
+  /// Above this membership a pixel is a member, if no pixel of the batch is weak.
   public var membershipOfMembers: Double
   /// A pixel whose largest membership is below this is weak: a member of its nearest hyperedge alone.
   public var weakMembership: Double
-  /// Above this membership a pixel that is not weak is a member, beside ones that are.
+  /// Above this membership a pixel that is not weak is a member, if some pixel of the batch is weak.
   public var membershipBesideWeak: Double
 }
 
 /// A choice of neighbours by distance, in terms that kernels know.
 ///
-/// Features are divided by their L2 norm, or by `leastNorm` where that is more. The distance of a pixel and a candidate
-/// is the square of the Euclidean one, plus the positions' element where there are positions [1, H * W, h * w].
-/// Candidates in ascending order, the lower index first where distances are equal, give those at the ranks 0, `step`,
-/// 2 * `step`, ...; a distance that is plus infinity or NaN is nobody's, and ranks that nobody takes are candidate 0's.
+/// Features are divided by their L2 norm, or by `leastNorm` if that is larger. The distance of a pixel and a candidate
+/// is the square of the Euclidean one, plus the positions' element if there are positions [1, H * W, h * w]. Candidates
+/// in ascending order, the lower index first where distances are equal, give those at the ranks 0, `step`, 2 * `step`,
+/// ...; a candidate at a distance of plus infinity or NaN is never a neighbour, and ranks that are left are taken by
+/// candidate 0.
 public struct NearestSelection: Hashable, Sendable {
   /// How many neighbours a pixel has.
   public var count: Int
@@ -150,11 +151,12 @@ public enum GraphConstructions {
 }
 
 extension NeighborhoodType {
-  /// The tensor that stores a graph of this type in loops; nil where the type says everything.
+  /// The tensor that stores a graph of this type in loops; nil if the type says everything.
   ///
-  /// `gatedOffsets`: one byte, 0 or 1, for every offset and pixel, [offsets, N, H, W]. `indices`: the neighbours of each
-  /// pixel among the image's candidates, [N, H * W, count], each in 0 ..< candidates. `incidence`: one byte for every pixel
-  /// and hyperedge, [N, H * W, hyperedges]: 1 for a member, 2 where the pixel reads the hyperedge without being one.
+  /// `gatedOffsets`: one byte, 0 or 1, for every offset and pixel, [offsets, N, H, W]. `indices`: the neighbours of
+  /// each pixel among the image's candidates, [N, H * W, count], each in 0 ..< candidates. `incidence`: one byte for
+  /// every pixel and hyperedge, [N, H * W, hyperedges]: 1 for a member, 2 if the pixel reads the hyperedge without
+  /// being a member.
   public var storage: TensorType? {
     switch form {
     case .offsets: nil

@@ -3,14 +3,15 @@ import RealModule
 /// Hyperedges by fuzzy c-means among the features (Han et al., Vision HGNN, ICCV 2023; the published code,
 /// VITA-Group/ViHGNN, where it and the paper differ).
 ///
-/// Each of up to 15 rounds takes the centres of the hyperedges, weighted by squared memberships, and then as memberships
-/// the reciprocals of the squared distances (at least 1e-10), divided by their sum over a pixel's hyperedges. From the
-/// second round on the last is the one that changes the memberships of the whole batch by less than 1e-3 (Frobenius
-/// norm).
+/// Each of up to 15 rounds takes the centres of the hyperedges, weighted by squared memberships, and then as
+/// memberships the reciprocals of the squared distances (at least 1e-10), divided by their sum over a pixel's
+/// hyperedges. From the second round on, the first one that changes the memberships of the whole batch by less than
+/// 1e-3 (Frobenius norm) is the last.
 ///
-/// A pixel is a member where its membership is above 0.01, unless the largest membership of any pixel of the batch is
-/// below 0.1: then each such pixel is a member of its nearest hyperedge alone, the first of equals, and every other one
-/// of those where its membership is above 0.5. A pixel of no hyperedge reads its nearest one without being its member.
+/// A pixel is a member of a hyperedge if its membership is above 0.01. It is different if the batch has weak pixels,
+/// whose largest membership is below 0.1. Then a weak pixel is a member of its nearest hyperedge alone, the first of
+/// equals, and every other pixel is a member if its membership is above 0.5. A pixel of no hyperedge reads its nearest
+/// one without being its member.
 ///
 /// Operand after x [N, C, H, W]: the first memberships [N, H * W, hyperedges], of any positive scale.
 public struct Hypergraph: GraphConstruction {
@@ -37,7 +38,7 @@ public struct Hypergraph: GraphConstruction {
 
   public var attributes: [Attribute] { [Attribute("hyperedges", .integer(hyperedges))] }
 
-  /// The last round and the rule of memberships are the whole batch's.
+  /// The last round and the rule for members depend on the whole batch.
   public var couplesImages: Bool { true }
 
   public var clustering: FuzzyClustering? {
@@ -90,7 +91,7 @@ public struct Hypergraph: GraphConstruction {
     return memberships
   }
 
-  /// Who is a member of what, from memberships [batch, pixels, hyperedges].
+  /// Which pixels are members of which hyperedges, from memberships [batch, pixels, hyperedges].
   func incidence<T: Real & BinaryFloatingPoint & Sendable>(
     _ memberships: [T], batch: Int, pixels: Int
   ) -> NeighborhoodValue {
@@ -111,8 +112,8 @@ public struct Hypergraph: GraphConstruction {
     return .incidence(nodeEdges: nodeEdges, edgeNodes: edgeNodes)
   }
 
-  /// Of the memberships that differ, the greatest distance from what decided: a threshold, or where the nearest
-  /// hyperedge was taken the largest membership of the pixel. The memberships are those of the reference.
+  /// The greatest distance, among the memberships that differ, from what decided: a threshold or, if the nearest
+  /// hyperedge was taken, the largest membership of the pixel. The memberships are those of the reference.
   public func violation<T: Real & BinaryFloatingPoint & Sendable>(
     of chosen: NeighborhoodValue, x: Tensor<T>, data: [Tensor<T>]
   ) throws -> T {
@@ -149,8 +150,8 @@ public struct Hypergraph: GraphConstruction {
     return largest - row[members[0]]
   }
 
-  /// Of the memberships on the other side of the threshold, the greatest distance from it; of a hyperedge read without
-  /// being a member, how far it is from the nearest.
+  /// The greatest distance from the threshold among the memberships on its other side; for a hyperedge that is read by
+  /// a pixel which is not a member, how far it is from the nearest one.
   private func distance<T: BinaryFloatingPoint>(
     ofMembers members: [Int], _ reads: [Int], _ row: [T], threshold: T
   ) -> T {
@@ -217,7 +218,7 @@ private func updatedMemberships<T: Real & BinaryFloatingPoint & Sendable>(
     result[place] = 1 / max(distance, leastDistance)
   }
   divideByRowSums(&result, columns: hyperedges)
-  // A sum that overflows or features that are NaN leave no order among the hyperedges.
+  // If a sum overflows or features are NaN, hyperedges cannot be compared.
   for place in result.indices where result[place].isNaN { result[place] = 1 / T(hyperedges) }
   return result
 }

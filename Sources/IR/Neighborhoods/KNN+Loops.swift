@@ -61,7 +61,7 @@ extension KNN {
     return builder.let("norm", .f32, .maximum(norm, .f32(Self.leastNorm)))
   }
 
-  /// Puts a candidate after all that are not farther; from there on everybody moves back by one.
+  /// Puts a candidate after all that are not farther; the ones after it move back by one.
   private func insert(
     _ builder: inout LoopBuilder, _ distance: String, _ index: LoopIndex, best: String, who: String,
     places: ClosedRange<Int>
@@ -79,7 +79,7 @@ extension KNN {
       let next = LoopValue.select(.variable(found), loser, .variable(here))
       let low = LoopValue.constant(Double(places.lowerBound), .i32)
       let high = LoopValue.constant(Double(places.upperBound), .i32)
-      // The clamp changes nothing: it is what proves that the index stays one of the candidates'.
+      // The clamp changes nothing: it proves that the index stays among the candidates.
       builder.assign(here, .minimum(.maximum(next, low), high))
     }
   }

@@ -3,11 +3,11 @@ import RealModule
 /// Dilated nearest neighbours among the features (Han et al., ViG, arXiv:2206.00272; dilation after Li et al.,
 /// arXiv:1904.03751).
 ///
-/// Features are divided by their L2 norm, or by 1e-12 where that is more. The distance of a pixel and a candidate is
-/// the square of the Euclidean one, plus the positions' element where positions are given. Candidates in ascending
-/// order of distance, the lower index first where distances are equal, give as neighbours those at the ranks 0, d, 2d,
-/// ..., (k - 1) d for the dilation d. A distance that is plus infinity or NaN is no neighbour's; ranks that nobody takes are
-/// candidate 0's.
+/// Features are divided by their L2 norm, or by 1e-12 if that is larger. The distance of a pixel and a candidate is the
+/// square of the Euclidean one, plus the positions' element if positions are given. Candidates in ascending order of
+/// distance, the lower index first where distances are equal, give as neighbours those at the ranks 0, d, 2d, ..., (k -
+/// 1) d for the dilation d. A candidate at a distance of plus infinity or NaN is never a neighbour; ranks that are left
+/// are taken by candidate 0.
 ///
 /// Operands after x [N, C, H, W]: the candidates' features [N, C, h, w], without which they are x, and the positions
 /// [1, H * W, h * w].
@@ -19,7 +19,7 @@ public struct KNN: GraphConstruction {
   public var k: Int
   public var dilation: Int
 
-  /// What norms are at least, where features are divided by theirs.
+  /// The least norm that features are divided by.
   public static let leastNorm = 1e-12
 
   public init(k: Int, dilation: Int = 1) {
@@ -114,7 +114,7 @@ public struct KNN: GraphConstruction {
     for n in 0..<x.shape[0] {
       let a = normalized(x.real, image: n, channels: channels, pixels: pixels)
       let b = normalized(candidates.real, image: n, channels: channels, pixels: others)
-      // Some rows at a time: all of them at once may not fit into memory.
+      // Some rows at a time: all of them may not fit into memory.
       let rows = 256
       for first in stride(from: 0, to: pixels, by: rows) {
         let count = min(rows, pixels - first)
@@ -188,7 +188,7 @@ private func nearest<T: Real & BinaryFloatingPoint & Sendable>(
   var who = [Int](repeating: 0, count: count)
   for index in 0..<total where distances[first + index] < best[count - 1] {
     let distance = distances[first + index]
-    // Behind all that are not farther: of equals, the one that was found first stays first.
+    // It goes after all that are not farther: of equal ones, the one that was found first stays first.
     var place = count - 1
     while place > 0 && distance < best[place - 1] {
       best[place] = best[place - 1]

@@ -2,8 +2,8 @@
 /// below and above, then those K^i - 1 columns right and left, wrapping, for i from 1 to below the number of bits of the
 /// height or of the width. The number of neighbours grows with the logarithm of the sides.
 ///
-/// The published code slices and joins, and slices clamp: where K^i - 1 is at least the side, rolling by it changes
-/// nothing, and that neighbour is the pixel itself. So it is for K = 1.
+/// The published code slices and joins, and slices clamp: if K^i - 1 is at least the side, rolling by it changes
+/// nothing, and that neighbour is the pixel itself. The same holds for K = 1.
 public struct LSGC: OffsetConstruction {
   public static let kind = "lsgc"
   public static let publishedDirection: Aggregate.Direction? = .selfMinusNeighbor
@@ -29,7 +29,7 @@ public struct LSGC: OffsetConstruction {
       + columns.map { Offset(dy: 0, dx: $0) } + columns.map { Offset(dy: 0, dx: -$0) }
   }
 
-  /// K^i - 1 for i from 1 to below the number of bits of `side`; 0 where that is not below the side.
+  /// K^i - 1 for i from 1 to below the number of bits of `side`; 0 if that is not below the side.
   private func distances(below side: Int) -> [Int] {
     let bits = Int.bitWidth - side.leadingZeroBitCount
     var power = 1
@@ -40,7 +40,7 @@ public struct LSGC: OffsetConstruction {
     }
   }
 
-  /// The first offset is K - 1 rows, or columns where there is one row only.
+  /// The first offset is K - 1 rows, or columns if there is one row only.
   public static func candidates(height: Int, width: Int, first: Offset) -> [LSGC] {
     let likely = [first.dy, first.dx].map { abs($0) + 1 }.filter { $0 > 1 }
     return (likely + Array(2..<max(height, width, 2) + 1)).map { LSGC(base: $0) }

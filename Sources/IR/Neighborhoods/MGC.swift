@@ -1,7 +1,7 @@
 /// The graph of mobile graph convolution (Avery, Munir and Marculescu, MobileViGv2, arXiv:2406.05850): the four pixels
 /// K rows below and above, and K columns right and left, wrapping.
 ///
-/// The published code slices and joins, and slices clamp: where K is at least the height (or the width), rolling by it
+/// The published code slices and joins, and slices clamp: if K is at least the height (or the width), rolling by it
 /// changes nothing, and that neighbour is the pixel itself.
 public struct MGC: StepConstruction {
   public static let kind = "mgc"

@@ -10,7 +10,7 @@ extension NeighborhoodType {
     case (.incidence(let hyperedges), .incidence(let nodeEdges, let edgeNodes)):
       let nodes = height * width
       var links = [Int](repeating: 0, count: batch * nodes * hyperedges)
-      // What a node reads is 2 until the hyperedge names it as a member.
+      // A hyperedge that a node reads is 2 until the node turns out to be one of its members.
       for (node, edges) in nodeEdges.enumerated() {
         for edge in edges { links[node * hyperedges + edge] = 2 }
       }
@@ -25,7 +25,7 @@ extension NeighborhoodType {
   }
 
   /// The graph that `links(of:)` gives these numbers for.
-  /// - Throws: A `Diagnostic` where they are too many, too few, or not of this type.
+  /// - Throws: A `Diagnostic` if they are too many, too few, or not of this type.
   public func value(links: [Int]) throws -> NeighborhoodValue {
     let expected = storage?.count ?? 0
     guard links.count == expected else {

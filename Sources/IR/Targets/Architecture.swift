@@ -6,7 +6,7 @@ public struct Architecture: Sendable {
   public struct Feature: Hashable, Sendable {
     /// As `Architecture.hostFeatures` lists it.
     public var name: String
-    /// A C expression that is not zero where the processor has the feature; nil where `M_init` need not ask.
+    /// A C expression that is not zero if the processor has the feature; nil if `M_init` need not ask.
     public var test: String?
 
     public init(_ name: String, test: String?) {
@@ -15,15 +15,15 @@ public struct Architecture: Sendable {
     }
   }
 
-  /// How the generated `M_init` gets to ask: C that stands around the tests of the features.
+  /// How the generated `M_init` can ask: the C around the tests of the features.
   public struct Question: Sendable {
     /// A preprocessor condition under which the processor can be asked: "defined(__linux__)".
     public var condition: String
     /// Headers that the tests need.
     public var headers: [String]
-    /// Functions that the tests call, beside compiler builtins.
+    /// Functions that the tests call, besides compiler builtins.
     public var functions: Set<String>
-    /// Statements ahead of the tests.
+    /// Statements before the tests.
     public var statements: [String]
 
     public init(
@@ -56,11 +56,11 @@ public struct Architecture: Sendable {
   public var names: Set<String>
   /// As Clang's `-target` takes it: "aarch64-linux-gnu".
   public var triple: String
-  /// The features of the machine that vigc runs on. Asked only where that machine has this architecture.
+  /// The features of the machine that vigc runs on. Asked only if that machine has this architecture.
   public var hostFeatures: @Sendable () -> Set<String>
-  /// Nil where the generated code cannot ask.
+  /// Nil if the generated code cannot ask.
   public var question: Question?
-  /// Nil where no compiler is known: the user then names one with `--cc`.
+  /// Nil if no compiler is known: the user then names one with `--cc`.
   public var crossCompiler: CrossCompiler?
 
   public init(

@@ -57,7 +57,7 @@ extension X86Vectors {
       + "_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)))",
   ]
 
-  /// Of int32 and of uint32.
+  /// Spellings of int32 and of uint32.
   private static let avx2Integers: [String: String] = [
     "eq": "_mm256_castsi256_ps(_mm256_cmpeq_epi32({0}, {1}))",
     "ne": "_mm256_castsi256_ps(_mm256_xor_si256(_mm256_cmpeq_epi32({0}, {1}), _mm256_set1_epi32(-1)))",
@@ -78,7 +78,7 @@ extension X86Vectors {
       + "_mm256_castps_si256({2}), 4)",
   ]
 
-  /// uint32 has none: they go lane by lane.
+  /// There are none for uint32, which goes lane by lane.
   private static let avx2SignedComparisons: [String: String] = [
     "lt": "_mm256_castsi256_ps(_mm256_cmpgt_epi32({1}, {0}))",
     "gt": "_mm256_castsi256_ps(_mm256_cmpgt_epi32({0}, {1}))",

@@ -12,7 +12,7 @@ extension Target {
     spellings: ScalarSpellings.table(fusesMultiplyAdd: true).merging(X86Vectors.avx512.spellings) { _, own in own },
     helpers: ScalarHelpers.all.merging(helpers512) { _, vector in vector })
 
-  /// Halves of a 512-bit vector reduce as AVX2 does from there: the tree is the same.
+  /// Once a 512-bit vector is halved, it reduces as in AVX2: the tree is the same.
   private static let helpers512: [String: String] = {
     var helpers: [String: String] = [
       "vigc_first_lanes": ScalarHelpers.function(
@@ -106,7 +106,7 @@ extension X86Vectors {
     "convert.i32x16.u16x16": "_mm512_cvtepi32_epi16({0})",
   ]
 
-  /// Of int32 and of uint32.
+  /// Spellings of int32 and of uint32.
   private static let avx512Integers: [String: String] = [
     "select": "_mm512_mask_blend_epi32({0}, {2}, {1})",
     "load": "_mm512_loadu_si512({0})", "store": "_mm512_storeu_si512({0}, {1})",

@@ -17,7 +17,7 @@ extension ElementType {
     }
   }
 
-  /// The unsigned C type of the same width, in which arithmetic wraps; `uint32_t` where C would promote to `int`.
+  /// The unsigned C type of the same width, in which arithmetic wraps; `uint32_t` if C would promote to `int`.
   var wrappingName: String {
     switch self {
     case .i64, .u64: "uint64_t"
@@ -25,7 +25,7 @@ extension ElementType {
     }
   }
 
-  /// The integer types, `bool` apart.
+  /// The integer types without `bool`.
   public static let integers: [ElementType] = [.i8, .u8, .i16, .u16, .i32, .u32, .i64, .u64]
 
   var isSigned: Bool {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The machine that vigc runs on: what decides how a target's code can be run here.
+/// The machine that vigc runs on. It decides how a target's code can be run here.
 public struct HostMachine: Sendable {
   /// As `uname -m` says it.
   public var architecture: String
@@ -9,7 +9,7 @@ public struct HostMachine: Sendable {
   /// Folders in which programs are looked for.
   public var path: [String]
 
-  /// A machine of a test's making.
+  /// A machine that a test makes up.
   public init(architecture: String, features: Set<String>, path: [String]) {
     self.architecture = architecture
     self.features = features
@@ -28,7 +28,7 @@ public struct HostMachine: Sendable {
 
   public func isOne(of architecture: Architecture) -> Bool { architecture.names.contains(self.architecture) }
 
-  /// What this machine lacks to be one of `machine`; empty where it is one. Names of features, or of the architecture.
+  /// What this machine lacks to be one of `machine`; empty if it is one. Names of features, or of the architecture.
   public func lacks(_ machine: Target.Machine) -> [String] {
     switch machine {
     case .portable: return []
@@ -46,7 +46,7 @@ public struct HostMachine: Sendable {
     return path.contains { manager.isExecutableFile(atPath: "\($0)/\(program)") }
   }
 
-  /// The words of a line of `/proc/cpuinfo` that starts with `name`; empty where there is no such line.
+  /// The words of a line of `/proc/cpuinfo` that starts with `name`; empty if there is no such line.
   public static func processorWords(ofLine name: String) -> Set<String> {
     guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return [] }
     let line = text.split(separator: "\n").first { line in
@@ -100,7 +100,7 @@ extension Target {
 }
 
 extension Target.Execution {
-  /// What runs the code in the machine's place: "qemu-aarch64"; nil where nothing has to.
+  /// What runs the code in the machine's place: "qemu-aarch64"; nil if nothing has to.
   public var substitute: String? {
     switch self {
     case .native, .impossible: nil

@@ -8,13 +8,13 @@ public enum Launcher: Sendable {
   public struct Emulator: Sendable {
     /// Name of the emulator: "qemu-aarch64".
     public var name: String
-    /// Flags for building a program that the emulator runs, beside the target's: "-static", "-Tboard.ld".
+    /// Flags for building a program that the emulator runs, besides the target's: "-static", "-Tboard.ld".
     public var flags: [String]
     /// Files that the build needs, by name: a linker script, start code.
     public var files: [String: String]
     /// C and assembler sources among `files`, compiled with the program.
     public var sources: [String]
-    /// What the emulator is called with, of the program's path and the program's arguments.
+    /// The emulator's arguments, from the program's path and the program's arguments.
     public var arguments: @Sendable (_ program: String, _ arguments: [String]) -> [String]
     /// What a user installs to have it: "qemu-user".
     public var packages: [String]

@@ -40,7 +40,7 @@ enum ScalarHelpers {
     return helpers
   }()
 
-  /// `static inline` with a line of body a statement.
+  /// `static inline`, with each statement of the body on a line of its own.
   static func function(_ type: String, _ name: String, _ parameters: String, _ body: String...) -> String {
     "static inline \(type) \(name)(\(parameters))\n{\n" + body.map { "  \($0)\n" }.joined() + "}"
   }

@@ -64,9 +64,9 @@ public struct Target: Sendable {
   public var name: String
   public var summary: String
   public var machine: Machine
-  /// How the code is run on other machines; nil where it cannot be.
+  /// How the code is run on other machines; nil if it cannot be.
   public var launcher: Launcher?
-  /// float32 lanes of a vector; 1 where kernels are scalar.
+  /// float32 lanes of a vector; 1 if kernels are scalar.
   public var lanes: Int
   /// Vector registers the kernels may count on.
   public var registers: Int
@@ -77,7 +77,7 @@ public struct Target: Sendable {
   public var compilerFlags: [String]
   /// The C standard the code is written in: "c99".
   public var standard: String
-  /// What to include for the spellings, and what of it may be called.
+  /// What to include for the spellings, and which of its functions may be called.
   public var headers: Headers
   /// C names of vector and mask types by loop type.
   public var typeNames: [LoopType: String]
@@ -109,7 +109,7 @@ public struct Target: Sendable {
     self.instructions = instructions
     self.helpers = helpers
   }
-  /// Nil for portable code.
+  /// The processor's architecture; nil for portable code.
   public var architecture: Architecture? {
     switch machine {
     case .portable: nil

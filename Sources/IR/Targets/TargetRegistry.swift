@@ -16,7 +16,7 @@ extension Target {
     throw Diagnostic("no target is called \(name)\(hint)", notes: ["targets: \(names.joined(separator: ", "))"])
   }
 
-  /// The widest target that is for processors like this machine's; `scalar` where there is none.
+  /// The widest target that is for processors like this machine's; `scalar` if there is none.
   public static func native(on host: HostMachine = .current) -> Target {
     let able = all.filter { target in
       switch target.machine {

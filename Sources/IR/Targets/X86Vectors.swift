@@ -1,7 +1,7 @@
 /// A width of x86's vectors, and the C in which AVX2 and AVX-512 differ by nothing but names.
 ///
-/// Goes in: how wide a vector is, what a mask is, and the spellings that only this width has. Comes out: the type names
-/// and the spellings of a target.
+/// Takes how wide a vector is, what a mask is, and the spellings that only this width has. Gives the type names and the
+/// spellings of a target.
 struct X86Vectors {
   /// What holds a mask.
   enum Masks {
@@ -80,7 +80,7 @@ struct X86Vectors {
     return Self.keyed(table, .f32, lanes: lanes)
   }
 
-  /// int32, and uint32 where it is not `signed`.
+  /// int32, and uint32 if it is not `signed`.
   private func integers(signed: Bool) -> [String: String] {
     let mm = Self.prefix(bits)
     let sign = signed ? "epi32" : "epu32"
@@ -115,7 +115,7 @@ struct X86Vectors {
       let width = element.byteCount * 8
       let register = register(of: element)
       let mm = Self.prefix(register)
-      // Where the lanes fill half a register, the rest is zero and does not reach memory.
+      // If the lanes fill half a register, the rest is zero and does not reach memory.
       let fills = lanes * width == register
       let access = fills ? ("loadu_si\(register)", "storeu_si\(register)") : ("loadl_epi64", "storel_epi64")
       let behind = String(repeating: ", 0", count: register / width - lanes)

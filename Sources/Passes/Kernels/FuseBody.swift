@@ -17,7 +17,7 @@ struct FuseBody {
     if let result = results.first, let output = fuse.body.outputs.first { inner[result] = output }
   }
 
-  /// The body's value for an outer one; a new input where it is not made inside.
+  /// The body's value for an outer one; a new input if it is not made inside.
   mutating func value(of outer: ValueID, in graph: Graph) -> ValueID {
     if let known = inner[outer] { return known }
     let input = body.addInput(graph.type(of: outer), name: graph.values[outer.index].name)
@@ -35,7 +35,7 @@ struct FuseBody {
     body.outputs = [results[0]]
   }
 
-  /// Makes more of what was added results of the fuse, after the last node's.
+  /// Makes further added values results of the fuse, after the last node's.
   mutating func expose(_ results: [ValueID]) { body.outputs += results.compactMap { inner[$0] } }
 
   /// The fuse op over what was added.
@@ -47,11 +47,11 @@ struct FuseBody {
 }
 
 extension Fuse {
-  /// The same fuse over operands of other types (another layout), its body typed anew.
+  /// The same fuse over operands of other types (another layout), its body typed again.
   /// - Parameters:
   ///   - appending: ops after the result, one after the other.
-  ///   - padded: the layout of images in kernels. What a convolution makes of an image of another layout is converted
-  ///     right after it, so that the epilogue sees one layout; nil leaves it.
+  ///   - padded: the layout of images in kernels. If a convolution reads an image of another layout, its result is
+  ///     converted right after it, so that the epilogue sees one layout; nil leaves it.
   func retyped(_ inputs: [ValueType], appending: [any Op] = [], padded: Layout? = nil) throws -> Fuse {
     var result = Graph(name: body.name)
     var map: [ValueID: ValueID] = [:]

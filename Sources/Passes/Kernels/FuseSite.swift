@@ -1,8 +1,8 @@
 import IR
 
-/// A fuse where it stands: its body, and what the graph around it says of the values that it reads.
+/// A fuse at its place in a graph: its body, and what the graph around it says of the values that it reads.
 ///
-/// Values of the body and values outside are numbered apart; `outside` leads from the one to the other. A site shows the
+/// Values of the body and values outside have separate numbers; `outside` maps the ones to the others. A site shows the
 /// graph as it was when the site was made: a pass that changes the graph makes a new one.
 struct FuseSite: Sendable {
   let fuse: Fuse
@@ -43,8 +43,8 @@ struct FuseSite: Sendable {
 
   var body: Graph { fuse.body }
 
-  /// The fuse inside the body that `node` is. What it reads of the body's own values never is in memory: such values get
-  /// numbers that no value of the graph has.
+  /// The fuse inside the body that `node` is. The body's own values that it reads are never in memory: they get numbers
+  /// that no value of the graph has.
   func nested(_ node: Node) -> FuseSite? {
     guard let inner = node.op as? Fuse else { return nil }
     let operands = node.operands.map { outer[$0] ?? ValueID(graph.values.count + $0.index) }
@@ -83,7 +83,7 @@ struct FuseSite: Sendable {
   func becomesConstant(_ value: ValueID) -> Bool {
     guard tensor(value)?.element == .f32, let node = definition(value) else { return false }
     if node.op is Constant { return true }
-    // A body's own values are computed in the kernel, which folds none.
+    // A body's own values are computed in the kernel, which does not fold constants.
     guard let outer = outer[value] else { return false }
     var seen: Set<ValueID> = []
     var pending = [outer]
@@ -94,11 +94,11 @@ struct FuseSite: Sendable {
     return true
   }
 
-  /// Contents of such a constant in double; nil where it is none, or its contents are not loaded.
+  /// Contents of a float32 constant in double; nil if the value is not one, or its contents are not loaded.
   func contents(_ value: ValueID) -> [Double]? { definition(value).flatMap { graph.contents(of: $0) } }
 
   /// The schedule of the fuse.
-  /// - Throws: A `Diagnostic` where an attribute is missing, unknown or of the wrong type.
+  /// - Throws: A `Diagnostic` if an attribute is missing, unknown or of the wrong type.
   func schedule<Schedule: KernelSchedule>(_ type: Schedule.Type = Schedule.self) throws -> Schedule {
     var reader = AttributeReader(fuse.schedule, owner: "the kernel \(fuse.kernel)")
     let schedule = try Schedule(&reader)
@@ -110,8 +110,8 @@ struct FuseSite: Sendable {
     Diagnostic("the kernel \(fuse.kernel) \(message)", at: location, notes: notes)
   }
 
-  /// Checks what holds in every kernel's body: results are computed in the body, each one once, and whatever the body
-  /// reads or computes serves one of them.
+  /// Checks what holds in every kernel's body: each result is computed in the body, once, and everything that the body
+  /// reads or computes is used for one of them.
   func checkBody() throws {
     let made = Set(body.nodes.flatMap(\.results))
     for (place, output) in body.outputs.enumerated() {

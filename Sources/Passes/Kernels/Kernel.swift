@@ -2,8 +2,8 @@ import IR
 
 /// One way to run a `fuse`: the ops it takes, how its operands lie, its loops and its words.
 ///
-/// A kernel is a folder below this one and a line in `Kernels.all`. A value of it is one fuse that was read: whoever has a
-/// value knows that the body and the schedule are the kernel's.
+/// A kernel is a folder below this one and a line in `Kernels.all`. A value of its type is one fuse that was read: its
+/// body and its schedule are known to be the kernel's.
 protocol Kernel: Sendable {
   /// The name in the text form, like `average_pool`.
   static var name: KernelName { get }
@@ -12,11 +12,11 @@ protocol Kernel: Sendable {
   /// The pass that makes fuses of it.
   static var phase: KernelPhase { get }
 
-  /// What a new fuse of this kernel holds that ends in `node`; nil where the kernel does not take the node.
+  /// What a new fuse of this kernel holds that ends in `node`; nil if the kernel does not take the node.
   static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch?
 
   /// Reads a fuse.
-  /// - Throws: A `Diagnostic` where the body or the schedule is not one of this kernel's.
+  /// - Throws: A `Diagnostic` if the body or the schedule is not one of this kernel's.
   init(_ site: FuseSite) throws
 
   /// The fuse that was read.
@@ -28,13 +28,13 @@ protocol Kernel: Sendable {
   /// Whether the kernel can write its result as row-major memory without padding.
   var canWriteRowMajor: Bool { get }
 
-  /// What was chosen among several lowerings; nil where there is one only.
+  /// What was chosen among several lowerings; nil if there is one only.
   var choice: LoweringChoice? { get }
 
   /// What a run of the fuse computes.
   var operations: OperationCount { get }
 
-  /// The nodes that the fuse takes in when `node` reads its result, `node` last; nil where it takes in nothing.
+  /// The nodes that the fuse takes in when `node` reads its result, `node` last; nil if it takes in nothing.
   func absorbing(_ node: Node, in rewriter: GraphRewriter) -> [Node]?
 
   /// Writes the calls that compute the results of `node`, whose op the fuse is, and the functions they call.
@@ -70,7 +70,7 @@ enum OperandLayout {
   case image
   /// An image, or row-major memory read where it lies.
   case imageOrRowMajor
-  /// As whoever makes it leaves it: weights, tables, neighbourhoods.
+  /// As its producer leaves it: weights, tables, neighbourhoods.
   case asIs
 }
 
@@ -78,10 +78,10 @@ enum OperandLayout {
 struct KernelMatch {
   /// In order; the result of the last one is the fuse's first.
   var nodes: [Node]
-  /// Nodes that come later in the graph and whose results the fuse gives after its first one; they are in `nodes`.
+  /// Later nodes of the graph, whose results the fuse gives after its first one; they are in `nodes` too.
   var exposed: [Node] = []
-  /// The lowerings that apply, to choose from; empty where there is one only.
+  /// The lowerings that apply, to choose from; empty if there is one only.
   var candidates: [LoweringCandidate] = []
-  /// The node by whose name a user asks for a lowering; the last one where nil.
+  /// The node by whose name a user asks for a lowering; nil for the last one.
   var subject: Node?
 }

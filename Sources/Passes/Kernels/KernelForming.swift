@@ -1,11 +1,11 @@
 import IR
 
-/// Makes fuses of a phase's kernels while a pass walks a graph: a node joins the fuse that makes one of its operands, where
-/// that fuse's kernel takes it in, or becomes a fuse of the first kernel that matches it.
+/// Makes fuses of a phase's kernels while a pass walks a graph: a node joins the fuse that makes one of its operands if
+/// that fuse's kernel takes it in; otherwise it becomes a fuse of the first kernel that matches it.
 struct KernelForming {
   let phase: KernelPhase
   private var chooser: LoweringChooser
-  /// Results of nodes that an earlier fuse took in, and what the fuse gives in their place.
+  /// Results of nodes that an earlier fuse took in, and the fuse's results in their place.
   private var exposed: [ValueID: ValueID] = [:]
 
   init(_ phase: KernelPhase, requests: LoweringRequests = LoweringRequests()) {
@@ -14,7 +14,7 @@ struct KernelForming {
   }
 
   /// The graph with the phase's kernels.
-  /// - Throws: A `Diagnostic` where a lowering that was asked for does not exist or does not apply.
+  /// - Throws: A `Diagnostic` if a lowering that was asked for does not exist or does not apply.
   mutating func run(_ graph: Graph) throws -> Graph {
     var forming = self
     let result = try GraphRewriter.rewrite(graph) { rewriter, node in try forming.formed(node, &rewriter) }
@@ -29,7 +29,8 @@ struct KernelForming {
     return try joined(node, &rewriter) ?? started(node, &rewriter)
   }
 
-  /// Of operands made by fuses the one made last takes the node in; an earlier one then waits in memory, as a residual does.
+  /// If several operands are made by fuses, the last fuse takes the node in; the results of earlier ones wait in
+  /// memory, as a residual does.
   private func joined(_ node: Node, _ rewriter: inout GraphRewriter) throws -> [ValueID]? {
     for operand in Set(node.operands).sorted().reversed() {
       guard let (fuse, producer) = rewriter.single(Fuse.self, operand) else { continue }

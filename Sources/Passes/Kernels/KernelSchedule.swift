@@ -2,7 +2,7 @@ import IR
 
 /// What a pass decided for a kernel: it prints as the attributes of the fuse, and parses from them.
 protocol KernelSchedule: Sendable {
-  /// - Throws: A `Diagnostic` where an attribute is missing or of the wrong type.
+  /// - Throws: A `Diagnostic` if an attribute is missing or of the wrong type.
   init(_ reader: inout AttributeReader) throws
   var attributes: [Attribute] { get }
 }
@@ -15,14 +15,14 @@ struct NoSchedule: KernelSchedule {
 
 /// The lowerings of a kernel, by the names that `--lowering` takes.
 protocol KernelLowering: RawRepresentable, CaseIterable, Sendable where RawValue == String {
-  /// What a fuse has that names none.
+  /// The lowering of a fuse that names none.
   static var usual: Self { get }
 }
 
 /// One of a kernel's lowerings, and why it was chosen.
 struct LoweringSchedule<Lowering: KernelLowering>: KernelSchedule {
   var lowering: Lowering
-  /// Nil where nobody chose: the text named the lowering alone, or not even that.
+  /// Nil if nobody chose: the text named the lowering alone, or not even that.
   var choice: LoweringChoice?
 
   init(_ reader: inout AttributeReader) throws {

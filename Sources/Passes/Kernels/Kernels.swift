@@ -1,6 +1,6 @@
 import IR
 
-/// Every kernel. A new one is a folder beside this file and one line here; a test compares the two.
+/// Every kernel. A new one is a folder next to this file and one line here; a test compares the two.
 public enum Kernels {
   /// In the order in which they are offered a node.
   static let all: [any Kernel.Type] = [
@@ -19,7 +19,7 @@ public enum Kernels {
   ]
 
   /// The kernel of that name.
-  /// - Throws: A `Diagnostic` that lists the names where there is none.
+  /// - Throws: A `Diagnostic` that lists the names if there is none.
   static func named(_ name: KernelName) throws -> any Kernel.Type {
     if let kernel = all.first(where: { $0.name == name }) { return kernel }
     let names = all.map { $0.name.description }
@@ -30,7 +30,7 @@ public enum Kernels {
   }
 
   /// Reads a fuse.
-  /// - Throws: A `Diagnostic` where no kernel has its name, or its kernel does not run what it holds.
+  /// - Throws: A `Diagnostic` if no kernel has its name, or its kernel does not run what it holds.
   static func read(_ site: FuseSite) throws -> any Kernel {
     do {
       let kernel = try named(site.fuse.kernel)
@@ -42,8 +42,8 @@ public enum Kernels {
     }
   }
 
-  /// What the graph verifier asks of each `fuse`: that its kernel runs what it holds. How operands lie is known once layouts
-  /// are assigned, and checked when the fuse is lowered.
+  /// What the graph verifier asks of each `fuse`: that its kernel runs what it holds. The layout of operands is known
+  /// only once layouts are assigned, and is checked when the fuse is lowered.
   public static let rules: FuseRules = { graph in
     let definitions = graph.definitions
     return { node in
@@ -54,7 +54,7 @@ public enum Kernels {
 }
 
 extension Kernel {
-  /// Holds the layouts of operands against `operandLayouts`, and those of results against what the kernel writes.
+  /// Checks the layouts of operands against `operandLayouts`, and those of results against what the kernel writes.
   /// - Parameter image: the layout of the target's images.
   /// - Throws: A `Diagnostic` that names the operand or the result.
   func checkLayouts(image: Layout) throws {
@@ -68,7 +68,7 @@ extension Kernel {
     for (input, layout) in zip(body.inputs, operandLayouts) where layout != .asIs {
       try check(input, "reads", mayBeRowMajor: layout == .imageOrRowMajor)
     }
-    // More results than one are no images: links of a graph.
+    // Further results are not images but links of a graph.
     if let output = body.outputs.first { try check(output, "writes", mayBeRowMajor: canWriteRowMajor) }
   }
 }
@@ -78,7 +78,7 @@ public struct KernelWords: Sendable {
   /// The kernel's name, and what it does in one line.
   public var name: String
   public var summary: String
-  /// What was chosen among several lowerings, and why; nil where there is one only.
+  /// What was chosen among several lowerings, and why; nil if there is one only.
   public var choice: LoweringChoice?
 }
 
@@ -93,7 +93,7 @@ public struct KernelReader {
   }
 
   /// The words for a node whose op is a fuse; nil for another.
-  /// - Throws: A `Diagnostic` where its kernel does not run what it holds.
+  /// - Throws: A `Diagnostic` if its kernel does not run what it holds.
   public func words(for node: Node) throws -> KernelWords? {
     guard let site = FuseSite(node, in: graph, definitions: definitions) else { return nil }
     let kernel = try Kernels.read(site)
@@ -101,7 +101,7 @@ public struct KernelReader {
       name: type(of: kernel).name.description, summary: type(of: kernel).summary, choice: kernel.choice)
   }
 
-  /// What a node computes: of a fuse what its kernel says.
+  /// What a node computes; for a fuse, what its kernel says.
   public func operations(of node: Node) -> OperationCount {
     guard let site = FuseSite(node, in: graph, definitions: definitions) else { return graph.operationsOfOp(node) }
     return (try? Kernels.read(site))?.operations ?? site.body.operationsOfNodes

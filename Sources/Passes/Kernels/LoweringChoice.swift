@@ -5,7 +5,7 @@ import IR
 public struct LoweringCandidate: Hashable, Sendable {
   /// As `--lowering` names it.
   public var name: String
-  /// In the unit of its kind of node, so comparable among the candidates of one node only.
+  /// In a unit of its own for each kind of node, so only the candidates of one node can be compared.
   public var cost: Double
   /// Why it costs that, in a few words.
   public var reason: String
@@ -34,7 +34,7 @@ public struct LoweringChoice: Hashable, Sendable {
     self.insteadOf = insteadOf
   }
 
-  /// Reads what `attributes` gives, but for the lowering itself; nil where no cost is there.
+  /// Reads what `attributes` gives, except for the lowering itself; nil if there is no cost.
   init?(of lowering: String, _ reader: inout AttributeReader) throws {
     let isThere = reader.has("cost")
     cost = isThere ? try reader.float("cost") : 0
@@ -54,7 +54,8 @@ public struct LoweringChoice: Hashable, Sendable {
 
 /// The lowerings a user asks for, in place of the cheapest.
 public struct LoweringRequests: Sendable {
-  /// The word for every node: its request holds where the lowering applies, and where the node has none of its own.
+  /// The word for every node: the request applies to nodes for which the lowering exists, and which have no request of
+  /// their own.
   public static let everyNode = "*"
 
   /// Names of lowerings by node: the published name of its module, or the name of its value in the text form.
@@ -63,7 +64,7 @@ public struct LoweringRequests: Sendable {
   public init(_ names: [String: String] = [:]) { self.names = names }
 }
 
-/// Chooses lowerings while a pass runs, and keeps what was asked for and met.
+/// Chooses lowerings while a pass runs, and remembers which requests were met.
 struct LoweringChooser {
   private let requests: LoweringRequests
   /// Every node that had a choice: its module, its value, and what it could be.

@@ -4,8 +4,8 @@ import IR
 public struct OperationCount: Hashable, Sendable {
   /// Floating-point operations of convolutions, matrix products and distances between nodes: two for a multiply-add.
   public var products = 0
-  /// Operations of element-wise ops, as many for an element as a vector of them takes instructions. They run on the ports
-  /// of the multiply-adds, in the place of one each.
+  /// Operations of element-wise ops, as many for an element as a vector takes instructions. Each runs on a port of the
+  /// multiply-adds, in place of one of them.
   public var elementwise = 0
 
   static func + (a: OperationCount, b: OperationCount) -> OperationCount {
@@ -14,7 +14,7 @@ public struct OperationCount: Hashable, Sendable {
 }
 
 extension Graph {
-  /// Of all nodes.
+  /// The operations of all nodes.
   public var operations: OperationCount {
     let kernels = KernelReader(self)
     return nodes.reduce(OperationCount()) { $0 + kernels.operations(of: $1) }
@@ -30,7 +30,7 @@ extension Graph {
     }
   }
 
-  /// Of a node that is no fuse.
+  /// The operations of a node that is not a fuse.
   func operationsOfOp(_ node: Node) -> OperationCount {
     OperationCount(products: productOperations(of: node), elementwise: elementwiseOperations(of: node))
   }
@@ -39,7 +39,7 @@ extension Graph {
     if node.op is BuildNeighborhood,
       case .indices(_, let candidates)? = node.results.first.flatMap({ type(of: $0).neighborhood?.form })
     {
-      // Every node is held against every candidate, over all channels.
+      // Every node is compared with every candidate, over all channels.
       return 2 * tensorType(of: node.operands[0]).count * candidates
     }
     guard let result = node.results.first.flatMap({ type(of: $0).tensor }) else { return 0 }

@@ -78,7 +78,7 @@ public enum PlanMemory {
     let tries = min(1000, 20_000_000 / max(1, blocks.count * blocks.count))
     for attempt in 0..<tries where result.bytes > bound && order.count > 1 {
       var moved = order
-      // Every other time one of those that end where the arena does goes ahead: they are what makes it so large.
+      // Every other move takes a block that ends where the arena ends, since such blocks make the arena large.
       let highest = order.indices.filter { (result.offsets[order[$0].name] ?? 0) + order[$0].bytes == result.bytes }
       let from = attempt.isMultiple(of: 2) ? next(order.count) : highest[next(highest.count)]
       moved.insert(moved.remove(at: from), at: attempt.isMultiple(of: 2) ? next(order.count) : next(from + 1))

@@ -17,7 +17,7 @@ public struct GraphLowering {
 
   private struct PackedConstant: Hashable {
     var value: ValueID
-    /// How, in a word of the kernel's.
+    /// The form of packing, in a word of the kernel's.
     var form: String
   }
   /// Outputs whose memory the caller owns but whose producer could not write there.
@@ -39,8 +39,8 @@ public struct GraphLowering {
     return lowering
   }
 
-  /// The most elements of one value. Indices have 32 bits on the smallest machines, and are sums of a few terms that each
-  /// reach so far.
+  /// The most elements of one value. Indices have 32 bits on the smallest machines, and are sums of a few terms that
+  /// each may be this large.
   static let mostElements = 1 << 29
 
   private static func requireIndices(of graph: Graph) throws {
@@ -72,7 +72,7 @@ public struct GraphLowering {
   var target: Target { program.target }
   var lanes: Int { program.lanes }
   var workers: Int { program.workers }
-  /// Of a loop over tasks.
+  /// The order of a loop over tasks.
   var order: LoopStatement.Order { workers > 1 ? .parallel : .serial }
 
   /// Channels with the padding that an image in memory has.
@@ -140,8 +140,8 @@ public struct GraphLowering {
     return name
   }
 
-  /// The buffer of a float32 constant that is packed in some form; packed once for each form. Nil where the value is no
-  /// such constant.
+  /// The buffer of a float32 constant that is packed in some form; packed once for each form. Nil if the value is not a
+  /// float32 constant.
   /// - Parameters:
   ///   - form: which packing, in a word of the kernel's; equal words, equal packing.
   ///   - suffix: of the buffer's name.
@@ -175,7 +175,7 @@ public struct GraphLowering {
 
   private mutating func lower(_ node: Node) throws {
     if node.op is Constant || aliases[node.results[0]] != nil { return }
-    // A graph that its type says whole is nowhere in memory.
+    // A graph that its type describes completely is not in memory.
     if let graph = graph.type(of: node.results[0]).neighborhood, graph.storage == nil { return }
     var failure: (any Error)?
     let outer = program.entry
@@ -206,7 +206,7 @@ public struct GraphLowering {
   private mutating func lowerGeneral(_ node: Node) throws {
     var parameters: [LoopParameter] = []
     var arguments: [LoopArgument] = []
-    /// A value as the loops see it, passed under `name` where it is in memory.
+    /// A value as the loops see it, passed under `name` if it is in memory.
     func tensor(_ value: ValueID, _ name: String, _ access: LoopParameter.Access) -> LoopTensor {
       let stored: TensorType?
       let range: ClosedRange<Int>?
@@ -240,10 +240,11 @@ public struct GraphLowering {
     program.entry.call(function, arguments)
   }
 
-  /// So many parts of a concatenation are written by one function; compilers take minutes for one of hundreds of loops.
+  /// The most parts of a concatenation that one function writes: compilers take minutes for a function of hundreds of
+  /// loops.
   private static let mostParts = 32
 
-  /// A concatenation of many parts: a call for each, and one function for all of the same shape.
+  /// A concatenation of many parts: a call for each part, and one function for all parts of the same shape.
   private mutating func lowerParts(_ node: Node, _ concat: Concat) {
     let type = graph.tensorType(of: node.results[0])
     let axis = concat.axis < 0 ? concat.axis + type.rank : concat.axis

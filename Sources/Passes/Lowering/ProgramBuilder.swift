@@ -11,10 +11,10 @@ public struct ProgramBuilder {
   /// The entry's statements so far.
   public var entry = LoopBuilder()
   private var functionNames: [FunctionKey: String] = [:]
-  /// Names of buffers and functions, which share one space, and the words of the language. The entry's variables have none
-  /// of them, and get none: a value of a model may be called `image`, as a loop is.
+  /// Names of buffers and functions, which share one namespace, and the words of the language. The entry's variables
+  /// never get one of them: a value of a model may be called `image`, like a loop's variable.
   private var taken = LoopProgram.reservedNames
-  /// Names of the value functions, by what they are but for it.
+  /// Names of the value functions, keyed by the functions without their names.
   private var valueFunctionNames: [LoopValueFunction: String] = [:]
 
   private struct FunctionKey: Hashable {
@@ -47,7 +47,7 @@ public struct ProgramBuilder {
     _ hint: String, _ parameters: [LoopParameter], _ write: (inout LoopBuilder) -> Void
   ) -> String {
     var builder = LoopBuilder()
-    // What the body binds must not have a parameter's name.
+    // Names that the body binds must differ from those of the parameters.
     for parameter in parameters { _ = builder.fresh(parameter.name) }
     write(&builder)
     let key = FunctionKey(parameters: parameters, body: builder.statements)
@@ -101,7 +101,7 @@ public struct ProgramBuilder {
     return result
   }
 
-  /// The hint, or the hint and a number, so that nothing else is called like it.
+  /// The hint, or the hint and a number, so that the name is unique.
   private mutating func unique(_ hint: String) -> String {
     var name = hint
     var suffix = 2

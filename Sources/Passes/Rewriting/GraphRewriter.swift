@@ -3,7 +3,7 @@ import IR
 /// Rebuilds a graph node by node, so that a pass only says what replaces what.
 ///
 /// Nodes are visited in order; when a node comes up, everything it reads has been rebuilt. A replaced node's old
-/// producers stay until `finished()` drops what nobody uses.
+/// producers stay until `finished()` drops what is not used.
 struct GraphRewriter {
   private(set) var graph: Graph
   /// The graph as it was.
@@ -34,7 +34,7 @@ struct GraphRewriter {
       if let replacement = try visit(&rewriter, current) {
         for (old, new) in zip(node.results, replacement) {
           rewriter.substitutions[old] = new
-          // What a pass makes in a node's place is still that node to a reader of the text.
+          // For a reader of the text, what a pass makes in a node's place is still that node.
           if new.index >= source.values.count { rewriter.graph.swapNames(old, new) }
           rewriter.useCounts[new] = rewriter.useCounts[old, default: 0]
         }
@@ -59,7 +59,7 @@ struct GraphRewriter {
   /// How often the source graph uses the value, outputs counted.
   func useCount(_ value: ValueID) -> Int { useCounts[value, default: 0] }
 
-  /// The op that makes a value, when it is an `O` that nobody else uses.
+  /// The op that makes a value, if it is an `O` that has no other users.
   func single<O: Op>(_ type: O.Type, _ value: ValueID) -> (op: O, node: Node)? {
     guard let node = definition(of: value), let op = node.op as? O, useCount(value) == 1 else { return nil }
     return (op, node)

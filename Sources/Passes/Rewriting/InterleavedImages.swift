@@ -12,9 +12,9 @@ struct InterleavedImages {
   /// What interleaves them, in order.
   private(set) var nodes: [Node] = []
 
-  /// The images behind `value`; nil where it is no interleaving.
+  /// The images that `value` interleaves; nil if it is not an interleaving.
   ///
-  /// - Parameter definition: The node that makes a value, where that may be looked through.
+  /// - Parameter definition: The node that makes a value, if it may be looked through.
   init?(_ value: ValueID, in graph: Graph, definition: (ValueID) -> Node?) {
     guard let whole = graph.type(of: value).tensor?.shape, whole.count == 4,
       let outer = definition(value), outer.op is Reshape,

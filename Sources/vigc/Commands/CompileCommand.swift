@@ -34,8 +34,8 @@ struct CompileCommand: AsyncParsableCommand, CompilingCommand {
     try printSummary(compilation, result, library, stack: stack)
   }
 
-  /// Holds the C against what the library promises and builds what was asked for, in a directory that is thrown away:
-  /// nobody finds half a library.
+  /// Checks the C against what the library promises and builds what was asked for, in a temporary directory, so that no
+  /// half-built library is left.
   private func checkAndBuild(_ library: inout EmittedLibrary) async throws -> Int? {
     let written = library
     let toolchain = options.toolchain.crossing(to: library.target)
@@ -111,7 +111,7 @@ struct CompileCommand: AsyncParsableCommand, CompilingCommand {
 }
 
 extension Compilation {
-  /// `compile`, with a line on a terminal where it takes its time.
+  /// `compile`, with a line on a terminal if it takes long.
   mutating func compileVisibly() async throws -> Result {
     var copy = self
     let result = try await Console.progress("compiling \(name)") { try copy.compile() }

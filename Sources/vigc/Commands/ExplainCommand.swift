@@ -18,7 +18,7 @@ struct ExplainCommand: AsyncParsableCommand, CompilingCommand {
   func run() async throws {
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
     let graph = try compilation.optimize()
-    // Lowering is what refuses a node that nothing can run.
+    // Lowering refuses a node that nothing can run.
     _ = try compilation.lower(graph)
     let explanation = try Explanation(graph)
     try Console.line("\(compilation.name) for \(compilation.target.name)")
@@ -36,7 +36,7 @@ struct Explanation {
   /// The nodes that kernels run, with what the kernels say.
   private let fuses: [(node: Node, fuse: Fuse, words: KernelWords)]
 
-  /// - Throws: A `Diagnostic` where a fuse is not what its kernel runs.
+  /// - Throws: A `Diagnostic` if a fuse is not what its kernel runs.
   init(_ graph: Graph) throws {
     self.graph = graph
     let kernels = KernelReader(graph)
@@ -50,8 +50,8 @@ struct Explanation {
 
   private func module(_ node: Node) -> String { graph.layerName(of: node) }
 
-  /// What was chosen for each graph construction. One of fixed offsets that no kernel takes in is not in memory, and so
-  /// appears with what reads it.
+  /// What was chosen for each graph construction. A construction of fixed offsets that no kernel takes in is not in
+  /// memory, so it appears with its readers.
   var choices: String {
     var lines: [String] = []
     for (node, fuse, words) in fuses {
@@ -85,7 +85,7 @@ struct Explanation {
   }
 
   /// What looks like a graph construction and was not recognised as one: what chooses neighbours, or takes the maximum
-  /// over differences with rolls, node by node. Empty where there is none.
+  /// over differences with rolls, node by node. Empty if there is none.
   var unrecognized: String {
     let definitions = graph.definitions
     func producer(_ value: ValueID) -> Node? { definitions[value].map { graph.nodes[$0] } }
@@ -110,9 +110,9 @@ struct Explanation {
     return "Not recognised as a graph construction, and so run op by op\n\n" + lines.joined(separator: "\n") + "\n"
   }
 
-  /// What no kernel knows, and runs as its op's plain loops: right, and slower.
+  /// Nodes that no kernel takes, which run as their op's plain loops: correct, but slower.
   var general: String {
-    // A reshape of row-major memory is another name for it, and a fixed graph is nowhere.
+    // A reshape of row-major memory is another name for it, and a fixed graph is not in memory.
     let plain = lowered.filter { node in
       if node.op is Fuse || node.op is Reshape { return false }
       return graph.type(of: node.results[0]).neighborhood.map { $0.storage != nil } ?? true

@@ -16,7 +16,7 @@ struct ExportCommand: AsyncParsableCommand, CompilingCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "FILE.onnx"))
   var output: String
 
-  /// What only says something of generated C is refused: whoever gives it expects something else.
+  /// Options that are about generated C only are refused: a user who gives one expects it to matter.
   func validate() throws {
     let given = [
       ("--target", options.target != "native"), ("--threads", options.threads != .none),

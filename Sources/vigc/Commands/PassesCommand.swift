@@ -10,7 +10,7 @@ struct PassesCommand: ParsableCommand {
   func run() throws {
     var table = Table(["pass", "what it does"])
     table.add([NormalizeInput.name, "\(NormalizeInput.summary) (with --normalize)"])
-    // No pass is there for some targets only, so any will do.
+    // Every target has the same passes, so any target will do.
     for pass in Pipeline.passes(for: .scalar) { table.add([pass.name, pass.summary]) }
     try Console.write(table.text)
   }

@@ -60,7 +60,7 @@ struct RunCommand: AsyncParsableCommand, CompilingCommand {
     try Console.write(table.text)
   }
 
-  /// The largest values of each row, larger ones first, of equal ones the first class.
+  /// The largest values of each row, larger ones first; of equal ones the first class comes first.
   private func printBest(_ count: Int, of tensor: TensorData) throws {
     let batch = max(1, tensor.shape.first ?? 1)
     let values = Tensor<Double>(tensor).numbers

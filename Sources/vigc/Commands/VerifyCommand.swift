@@ -79,7 +79,7 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     let reference = golden == nil ? try await compilation.reference(inputs) : []
     let error =
       golden.map { golden in
-        // A batch holds the golden's input so many times.
+        // A batch holds the golden's input once for each image.
         let all = outputs.flatMap { $0 }
         let count = max(1, golden.logits.count)
         guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
@@ -148,5 +148,5 @@ extension Compilation {
   }
 }
 
-/// A number with as many digits as say something.
+/// A number with as many digits as are meaningful.
 func short(_ value: Double) -> String { String(format: "%.3g", value) }

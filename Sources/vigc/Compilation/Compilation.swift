@@ -5,14 +5,15 @@ import IR
 import Passes
 
 /// One way through the compiler, a step a method: options, loaded model, optimised graph, loop program, memory plan,
-/// library. Commands stop where they have what they print.
+/// library. A command stops at the step that gives what it prints.
 struct Compilation {
   var options: CompileOptions
   var target: Target
   var workers: Int
-  /// As it was loaded, with the input's normalisation in front where that was asked for: what the interpreter runs.
+  /// The graph as it was loaded, with the input's normalisation before it if that was asked for. The interpreter runs
+  /// this.
   var model: ModelGraph
-  /// Measured schedules of products, where the options name some.
+  /// Measured schedules of products, if the options name some.
   var tuning: ProductTuning?
   var passReports: [PassManager.Report] = []
 
@@ -28,7 +29,7 @@ struct Compilation {
   ///
   /// - Parameters:
   ///   - workers: Nil for what the options say.
-  ///   - golden: Decides size and batch where the options do not, and the seed of synthetic weights.
+  ///   - golden: Decides size and batch if the options do not, and the seed of synthetic weights.
   init(_ options: CompileOptions, workers: Int? = nil, golden: Golden? = nil) throws {
     self.options = options
     self.workers = workers ?? options.workerCount
@@ -59,7 +60,7 @@ struct Compilation {
     model.graph = try run([pass], on: model.graph)
   }
 
-  /// Whether weights were neither named on the command line nor by the model.
+  /// Whether weights were named neither on the command line nor by the model.
   var hasDefaultWeights: Bool { options.weights == nil && hasSyntheticWeights }
 
   var hasSyntheticWeights: Bool {
@@ -68,7 +69,7 @@ struct Compilation {
     }
   }
 
-  /// Of files and, unless the options say otherwise, of symbols. A `.vir` file may call its graph anything.
+  /// The name of files and, unless the options say otherwise, of symbols. A `.vir` file may call its graph anything.
   var name: String {
     let safe = model.graph.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
     let name = String(safe)
@@ -119,7 +120,7 @@ struct Compilation {
     return try emitLibrary(program, plan: plan, target: target, options: options)
   }
 
-  /// All steps. Without `proving`, for a program that differs from a proved one in its constants only.
+  /// All steps. `proving` is false for a program that differs from a proved one in its constants only.
   mutating func compile(proving: Bool = true) throws -> Result {
     let optimized = try optimize()
     let program = try lower(optimized, proving: proving)

@@ -122,7 +122,7 @@ struct InputOption: Hashable, Sendable {
   var source: InputSource
 
   init(parsing text: String) throws {
-    // A file's name may hold an equals sign too: the first one that has a source behind it counts.
+    // A file's name may hold an equals sign too: the first one that is followed by a source counts.
     if let split = text.firstIndex(of: "="), split != text.startIndex,
       let source = try? InputSource(parsing: String(text[text.index(after: split)...]))
     {
@@ -243,7 +243,7 @@ struct CompileOptions: ParsableArguments {
   /// The words of `--runner`.
   var runnerWords: [String] { (runner ?? "").split(separator: " ").map(String.init) }
 
-  /// Throws a `Diagnostic` where the time that code for `target` takes here would mean nothing, being an emulation's.
+  /// Throws a `Diagnostic` if timing code for `target` here would mean nothing, because it is emulated.
   func requireMeaningfulTime(for target: Target) throws {
     guard let substitute = runnerWords.first ?? target.execution(compiler: cc).substitute else { return }
     throw Diagnostic(
@@ -267,7 +267,7 @@ struct CompileOptions: ParsableArguments {
   /// Tasks that parallel regions are split into, and workers the arena has room for.
   var workerCount: Int { workers ?? threads.workers }
 
-  /// Threads that a command which executes the library runs it on.
+  /// Threads that commands run the library on.
   var runThreads: Int {
     switch threads {
     case .none: 1

@@ -8,8 +8,8 @@ import IR
 extension Compilation {
   /// The tensors of one run, in order of the graph's inputs.
   ///
-  /// - Parameter given: What there is for inputs by their names; a nameless one is the first input's. Nothing at all
-  ///   stands for synthetic tensors, and a nameless synthetic source fills every input that has no other.
+  /// - Parameter given: Sources of inputs by their names; a source without a name is for the first input. An empty list
+  ///   means synthetic tensors. A synthetic source without a name fills every input that has no other.
   func inputs(_ given: [InputOption]) throws -> [TensorData] {
     let graph = model.graph
     try graph.requireTensorBoundary()
@@ -65,7 +65,7 @@ extension Compilation {
     }
   }
 
-  /// Compiles a library's C with its driver and hands it over; says so where the machine needs an emulation.
+  /// Compiles a library's C with its driver and hands it over; says so if the machine needs an emulation.
   func withExecutable<Result>(
     _ library: EmittedLibrary, options: CompiledModel.Options = CompiledModel.Options(),
     _ body: (CompiledModel) async throws -> Result
@@ -122,7 +122,7 @@ extension Compilation {
 }
 
 extension EmittedLibrary {
-  /// The output bytes of one run as one tensor of one axis each.
+  /// The output bytes of one run, each output as a tensor of one axis.
   func split(_ bytes: [UInt8]) -> [TensorData] {
     var position = 0
     return zip(outputElements, outputTypes).map { count, type in
@@ -143,8 +143,8 @@ extension Tensor where T == Double {
   }
 }
 
-/// The distance of `found` from `expected` relative to the length of `expected`; infinite where a number is missing or
-/// is not one.
+/// The distance of `found` from `expected` relative to the length of `expected`; infinite if a number is missing or is
+/// not one.
 func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
   guard found.count == expected.count else { return .infinity }
   var difference = 0.0

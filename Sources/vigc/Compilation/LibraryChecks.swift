@@ -3,7 +3,7 @@ import Codegen
 import Frontends
 import IR
 
-/// Looks for what a single right answer does not show. Each check throws a `Diagnostic` where it does not hold.
+/// Looks for mistakes that a single right answer does not show. Each check throws a `Diagnostic` if it does not hold.
 struct LibraryChecks {
   /// How many weight tensors are changed.
   enum Scope: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -56,7 +56,7 @@ struct LibraryChecks {
     return "changed weights (\(names.count) of \(compilation.model.graph.namedConstants.count) tensors)"
   }
 
-  /// Up and down in turns: a common factor would be lost on whatever is normalised later.
+  /// Weights change up and down in turns: a common factor would be lost if the values are normalised later.
   private static func changed(_ tensor: TensorData) -> TensorData {
     let floats = tensor.floats.enumerated().map { $0.element * ($0.offset.isMultiple(of: 2) ? 1.25 : 0.75) }
     return TensorData(shape: tensor.shape, floats: floats)
@@ -107,7 +107,7 @@ struct LibraryChecks {
 }
 
 extension Compilation {
-  /// Height and width of the first input, where it is an image.
+  /// Height and width of the first input, if it is an image.
   var inputSize: InputSize? {
     guard let input = model.graph.inputs.first, case let shape = model.graph.tensorType(of: input).shape,
       shape.count == 4
@@ -117,7 +117,7 @@ extension Compilation {
 }
 
 extension [String] {
-  /// Without lines that came before.
+  /// The lines without those that came before.
   fileprivate var unique: [String] {
     var seen: Set<String> = []
     return filter { seen.insert($0).inserted }

@@ -4,8 +4,8 @@ import IR
 
 /// Compares the output of every published module: with the golden's statistics, or with the interpreter's values.
 ///
-/// The values live inside the arena, where nobody can look. So a variant is compiled whose graph has them as outputs
-/// too; everything between them is fused as ever, and what a module returns is kept apart.
+/// The values live inside the arena, where they cannot be read. So a variant is compiled whose graph has them as
+/// outputs too. Everything between them is fused as usual, but what a module returns is kept as a value of its own.
 struct LayerComparison {
   var golden: Golden?
   var tolerance: Double
@@ -26,7 +26,7 @@ struct LayerComparison {
       let problem: String?
       let shown: String
       if let expected = golden?.modules.first(where: { $0.name == module.name }) {
-        // Of a batch, all of whose inputs are the golden's, the first.
+        // The first image of a batch: all its inputs are the golden's.
         let one = Array(values.prefix(expected.shape.reduce(1, *)))
         problem = expected.mismatch(one, tolerance: tolerance)
         shown = short(expected.difference(one))

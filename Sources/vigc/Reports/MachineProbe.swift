@@ -10,7 +10,7 @@ struct MachineProbe {
   /// 10^9 bytes a second that one core reads out of `bytes` of memory, over and over.
   var gigabytesPerSecond: Double
 
-  /// - Parameter bytes: What the model reads and writes in a run, so that it is the same level of memory.
+  /// - Parameter bytes: What the model reads and writes in a run, so that the same level of memory is measured.
   static func measure(_ target: Target, bytes: Int, toolchain: Toolchain) async throws -> MachineProbe {
     let rounds = 20_000
     let chains = 12

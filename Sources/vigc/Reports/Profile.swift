@@ -11,7 +11,7 @@ struct Profile {
 
   struct Row {
     var name: String
-    /// Of the nodes of the layer, with spaces between.
+    /// The kernels of the layer's nodes, with spaces between.
     var kernel: String
     /// A run's mean, and its least.
     var milliseconds: Double
@@ -84,7 +84,7 @@ struct Profile {
   }
 
   private func roofline(_ row: Row) -> Double {
-    // An instruction in place of a multiply-add costs what its two operations would.
+    // An instruction that takes the place of a multiply-add counts as its two operations.
     let arithmetic = Double(row.products + 2 * row.elementwise) / machine.gigaflops
     return max(arithmetic, Double(row.bytes) / machine.gigabytesPerSecond) / Double(threads) * 1e-6
   }

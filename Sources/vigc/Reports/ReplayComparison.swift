@@ -3,13 +3,13 @@ import Frontends
 import IR
 import Passes
 
-/// Compares a compiled model with the interpreter where both use the graphs that the compiled one chose.
+/// Compares a compiled model with the interpreter when both use the graphs that the compiled one chose.
 ///
-/// A neighbour or a hyperedge flips on the last bit, and everything after it differs: outputs of two correct
-/// implementations are apart by percents. So the arithmetic and the choices are judged by themselves. A variant of the
-/// library returns, besides the outputs, every data-dependent graph and what it was chosen from. The interpreter, in
-/// double, runs on the same graphs, and the outputs must agree; and each graph must be one that rounding explains, by
-/// the measure of its kind (`GraphConstruction.violation`), from the very features the library had.
+/// A difference in the last bit can change a neighbour or a hyperedge, and everything after it: the outputs of two
+/// correct implementations differ by percents. So the arithmetic and the choices are judged by themselves. A variant of
+/// the library returns, besides the outputs, every data-dependent graph and what it was chosen from. The interpreter,
+/// in double, runs on the same graphs, and the outputs must agree; and each graph must be one that rounding explains,
+/// by the measure of its kind (`GraphConstruction.violation`), from the very features the library had.
 struct ReplayComparison {
   var tolerance: Double
   var engine: Engine
@@ -26,7 +26,7 @@ struct ReplayComparison {
     var graph = compilation.model.graph
     var choices = graph.nodes.compactMap { Choice($0, in: graph) }
     if choices.isEmpty {
-      // An exporter's graph chooses op by op; what is compiled has its choices as graphs.
+      // An exporter's graph makes its choices op by op; the compiled model has them as graphs.
       graph = try probe.run(Pipeline.raising, on: graph)
       probe.model.graph = graph
       choices = graph.nodes.compactMap { Choice($0, in: graph) }

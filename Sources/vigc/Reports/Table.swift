@@ -1,7 +1,7 @@
 /// Columns of text, as wide as they need to be.
 struct Table {
   private var rows: [[String]]
-  /// Columns that hold numbers, and so end in line.
+  /// Columns that hold numbers, which are aligned to the right.
   private let numbers: Set<Int>
 
   init(_ head: [String], numbers: Set<Int> = []) {

@@ -4,7 +4,7 @@ import Synchronization
 
 /// What the tool prints, and where: results on standard output, everything about them on standard error.
 enum Console {
-  /// Prints a result, unbuffered. Nothing is lost quietly: a full disk behind standard output is an error.
+  /// Prints a result, unbuffered. Nothing is lost silently: if standard output goes to a full disk, that is an error.
   static func write(_ text: String) throws {
     let reason = put(text, STDOUT_FILENO)
     if reason != 0 { throw Diagnostic("cannot write to standard output: \(String(cString: strerror(reason)))") }

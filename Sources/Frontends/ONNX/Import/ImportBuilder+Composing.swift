@@ -80,7 +80,7 @@ extension ImportBuilder {
 }
 
 extension ImportBuilder {
-  /// An element-wise op over tensors that may have no element; what has none has no result but its shape.
+  /// An element-wise op over tensors that may have no elements; then the result has none either, only a shape.
   mutating func applyToAny(
     _ op: any Op, _ operands: [ImportedValue], result: ElementType
   ) throws -> ImportedValue {
@@ -91,7 +91,7 @@ extension ImportBuilder {
 }
 
 extension ImportedOperator {
-  /// An operator that becomes several nodes; what is between them goes by the operator's name.
+  /// An operator that becomes several nodes; the values between them are named after the operator.
   static func composed(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {
     single(name, limits) { builder, call in
       let own = builder.name
@@ -101,7 +101,7 @@ extension ImportedOperator {
     }
   }
 
-  /// An operator that may become several ops. Of half floats it is computed in float32 and rounded once, at its end.
+  /// An operator that may become several ops. Half floats are computed with in float32 and rounded once, at the end.
   static func single(_ name: String, _ limits: String = "", _ build: @escaping Build) -> ImportedOperator {
     ImportedOperator(name, limits) { builder, call in
       func half(_ value: ImportedValue?) throws -> ElementType? {

@@ -6,13 +6,13 @@ struct ImportCall {
   let type: String
   /// The version of the operator set that the node is written in.
   let version: Int
-  /// Nil for one that is left out.
+  /// Nil for an input that is left out.
   let inputs: [ImportedValue?]
-  /// Which outputs somebody may read.
+  /// Which outputs may be read.
   let hasOutput: [Bool]
   let attributes: ImportAttributes
 
-  /// The same with other inputs.
+  /// The same call with other inputs.
   func with(_ inputs: [ImportedValue?]) -> ImportCall {
     ImportCall(type: type, version: version, inputs: inputs, hasOutput: hasOutput, attributes: attributes)
   }
@@ -41,7 +41,7 @@ struct ImportCall {
     return tensor
   }
 
-  /// A list of integers (or one) that has to be known; nil where it is left out.
+  /// A list of integers (or one) that has to be known; nil if it is left out.
   func integers(_ index: Int, _ meaning: String) throws -> [Int]? {
     guard has(index) else { return nil }
     let tensor = try known(index, meaning)
@@ -51,7 +51,7 @@ struct ImportCall {
     return tensor.tensor.integer.map { Int($0) }
   }
 
-  /// One number that has to be known; nil where it is left out.
+  /// One number that has to be known; nil if it is left out.
   func scalar(_ index: Int, _ meaning: String) throws -> Double? {
     guard has(index) else { return nil }
     let tensor = try known(index, meaning)
@@ -64,7 +64,7 @@ struct ImportCall {
     }
   }
 
-  /// Axes, an attribute of older operator sets and an input of newer ones; nil where they are left out.
+  /// Axes, an attribute of older operator sets and an input of newer ones; nil if they are left out.
   func axes(_ index: Int = 1, rank: Int) throws -> [Int]? {
     let given = try integers(index, "the axes") ?? attributes.integers("axes")
     return try given.map { axes in
@@ -82,7 +82,7 @@ struct ImportCall {
     return axis < 0 ? axis + rank : axis
   }
 
-  /// Refuses a node of whose outputs more than the first are read.
+  /// Refuses a node if more of its outputs than the first are read.
   func requireOneOutput() throws {
     if let other = hasOutput.dropFirst().firstIndex(of: true) {
       throw Diagnostic("its output \(other) is read, and only the first is computed")
@@ -90,7 +90,7 @@ struct ImportCall {
   }
 }
 
-/// A node's attributes; each is asked for by name, and `finish` complains about those that nobody knows.
+/// A node's attributes; each is asked for by name, and `finish` complains about those that were not asked for.
 final class ImportAttributes {
   private let values: [String: Onnx_AttributeProto]
   private var asked: Set<String> = []

@@ -1,13 +1,13 @@
 import IR
 
-/// An operator of ONNX that is read: its name, what of it is not, and what its nodes become.
+/// An operator of ONNX that is read: its name, what of it is not supported, and what its nodes become.
 struct ImportedOperator: Sendable {
   typealias Build = @Sendable (inout ImportBuilder, ImportCall) throws -> [ImportedValue]
   typealias BuildWithTensors =
     @Sendable (inout ImportBuilder, ImportCall, inout ImportedTensors) throws -> [ImportedValue]
 
   let name: String
-  /// Empty where all of it is supported; otherwise what is not, for the documentation.
+  /// Empty if all of it is supported; otherwise what is not, for the documentation.
   let limits: String
   let build: BuildWithTensors
 

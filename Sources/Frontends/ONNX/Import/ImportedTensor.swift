@@ -13,7 +13,7 @@ extension ElementType {
 
 /// Reads the tensors of one model.
 struct ImportedTensors {
-  /// Of the model; external data lies in it or below.
+  /// The model's folder; external data lies in it or below.
   let directory: String
   private var files: [String: [UInt8]] = [:]
 
@@ -21,7 +21,7 @@ struct ImportedTensors {
     self.directory = directory
   }
 
-  /// A tensor has a shape and no contents: what files hold whose weights were taken out.
+  /// A tensor has a shape and no contents, as in files whose weights were taken out.
   struct Empty: Error {}
 
   /// The contents of a tensor.
@@ -103,7 +103,7 @@ struct ImportedTensors {
     return Array(contents[offset..<offset + length])
   }
 
-  /// A file beside the model or below, whatever links there are: nothing else is read for a model.
+  /// A file in the model's folder or below, after links are followed: nothing else is read for a model.
   private mutating func file(_ location: String) throws -> [UInt8] {
     if let known = files[location] { return known }
     let outside = Diagnostic("its contents are in '\(location)', which is not in the model's own folder")

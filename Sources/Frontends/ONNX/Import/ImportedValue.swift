@@ -4,9 +4,9 @@ import IR
 enum ImportedValue {
   /// Computed when the model runs.
   case computed(ValueID)
-  /// Known now: a weight, or what shapes and constants come to.
+  /// Known now: a weight, or something computed from shapes and constants.
   case known(KnownTensor)
-  /// Made by a node that was refused; what reads it is passed over, so that each refusal is said once.
+  /// Made by a node that was refused. Nodes that read it are skipped, so that each refusal is reported once.
   case refused
 
   var known: KnownTensor? {
@@ -31,11 +31,11 @@ struct KnownTensor {
   var tensor: Tensor<Double> { Tensor(data) }
 }
 
-/// The graph that nodes are read into. Ops are applied at once where all they read is known.
+/// The graph that nodes are read into. An op is computed at once if all its operands are known.
 struct ImportBuilder {
   /// More than any network holds, and few enough that no size of anything overflows.
   static let mostElements = 1 << 31
-  /// As many elements as something computed by the compiler may have.
+  /// The most elements that something computed by the compiler may have.
   static let mostKnown = 1 << 27
 
   var graph: Graph
@@ -45,11 +45,11 @@ struct ImportBuilder {
   var name = ""
   private var constants: [Int: ValueID] = [:]
   private var knownCount = 0
-  /// What all that is known takes: it is kept until the model is read.
+  /// The memory of all known values: they are kept until the model is read.
   private var knownBytes = 0
-  /// What was joined, where something known was: a slice may lie in one part, and is known then if that is.
+  /// The parts of values that were joined from known and unknown parts. A slice that lies in one known part is known.
   var joins: [ValueID: (axis: Int, parts: [ImportedValue])] = [:]
-  /// What values that only repeat another repeat: operators that broadcast read that.
+  /// For values that only repeat another value, that other value: operators that broadcast read it directly.
   var repeated: [ValueID: ValueID] = [:]
 
   init(name: String) {
@@ -62,7 +62,7 @@ struct ImportBuilder {
     return .known(KnownTensor(data: data, name: name ?? self.name, isInitializer: isInitializer, id: knownCount))
   }
 
-  /// Throws where what is known takes more than the memory limit.
+  /// Throws if what is known takes more than the memory limit.
   func requireRoom() throws { try MemoryLimit.require(knownBytes, for: "the tensors that are known ahead of a run") }
 
   mutating func known(_ tensor: Tensor<Double>) -> ImportedValue { known(TensorData(encoding: tensor)) }
@@ -115,7 +115,7 @@ struct ImportBuilder {
     }
   }
 
-  /// An op of several results over values: computed now where all of them are known.
+  /// An op of several results over values: computed now if all of them are known.
   mutating func applyAll(_ op: any Op, _ operands: [ImportedValue]) throws -> [ImportedValue] {
     let types = try op.checkedResultTypes(operands.map { .tensor(try type(of: $0)) })
     let tensors = operands.compactMap(\.known)
@@ -129,7 +129,7 @@ struct ImportBuilder {
     return try graph.add(op, try operands.map { try graphValue($0) }, name: name, layer: layer).map { .computed($0) }
   }
 
-  /// Makes a value an output by the model's own name. What has that name on the way to it gets another.
+  /// Makes a value an output by the model's own name. Another value that has this name gets a new one.
   mutating func addOutput(_ id: ValueID, as name: String) {
     graph.outputs.append(id)
     if graph.values[id.index].name == name { return }
@@ -141,7 +141,8 @@ struct ImportBuilder {
     graph.rename(id, to: name)
   }
 
-  /// What an operator that broadcasts may read for a value: what it repeats, if the result has its shape all the same.
+  /// What an operator that broadcasts may read in place of a value: the value it repeats, if the result keeps its
+  /// shape.
   func beforeRepetition(_ operands: [ImportedValue]) throws -> [ImportedValue] {
     guard !repeated.isEmpty else { return operands }
     let shape = try broadcast(operands)
@@ -154,7 +155,7 @@ struct ImportBuilder {
     return operands
   }
 
-  /// The shape that values broadcast to; nil where they do not.
+  /// The shape that values broadcast to; nil if they do not.
   func broadcast(_ operands: [ImportedValue]) throws -> [Int]? {
     let shapes = try operands.map { try type(of: $0).shape }
     let rank = shapes.map(\.count).max() ?? 0
@@ -168,7 +169,7 @@ struct ImportBuilder {
     return result
   }
 
-  /// An op of one result over values: computed now, in double and rounded once, where all of them are known.
+  /// An op of one result over values: computed now, in double and rounded once, if all of them are known.
   mutating func apply(_ op: any Op, _ operands: [ImportedValue]) throws -> ImportedValue {
     let types = try operands.map { ValueType.tensor(try type(of: $0)) }
     guard let result = try op.checkedResultTypes(types)[0].tensor, result.count <= Self.mostElements else {
@@ -186,7 +187,7 @@ struct ImportBuilder {
 }
 
 extension TensorData {
-  /// The elements as the text form writes them; nil where some integer has no double of its own.
+  /// The elements as the text form writes them; nil if some integer has no double of its own.
   fileprivate var inlineNumbers: [Double]? {
     switch Tensor<Double>(self).storage {
     case .real(let values): return values

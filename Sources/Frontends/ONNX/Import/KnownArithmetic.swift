@@ -6,7 +6,7 @@ enum KnownArithmetic {
   /// More elements than any list of extents has.
   static let mostElements = 1 << 24
 
-  /// Nothing element by element with a tensor, by numpy's rule: no elements of a type.
+  /// The result of an element-wise op on a tensor without elements, by numpy's rule: a tensor without elements.
   static func nothing(_ shapes: [[Int]], _ element: ElementType) throws -> Tensor<Double> {
     try broadcast(shapes, element: element) { _ in 0 }
   }

@@ -4,9 +4,9 @@ import SwiftProtobuf
 
 /// Reads ONNX models: a graph of the same computation, with the weights by the names they have there.
 ///
-/// Nodes are walked in their order, functions inlined. What depends on shapes and constants alone is computed on the way.
-/// Everything that cannot be compiled is said at once: each node with its operator, its inputs and, where there is one, a
-/// way out.
+/// Nodes are walked in their order, functions inlined. What depends on shapes and constants alone is computed on the
+/// way. Everything that cannot be compiled is reported together: each node with its operator, its inputs and, if there
+/// is one, a way out.
 public enum ONNXImporter {
   /// The operator sets whose meaning is known.
   public static let operatorSets: ClosedRange<Int64> = 7...27
@@ -67,7 +67,7 @@ public enum ONNXImporter {
 
 /// One walk over a model.
 private struct ImportWalk {
-  /// As deep as functions may call each other, and as many nodes as all of them may come to.
+  /// How deep functions may call each other, and how many nodes all of them together may have.
   static let deepest = 64
   static let mostNodes = 1 << 20
 
@@ -84,7 +84,7 @@ private struct ImportWalk {
     var versions: [String: Int64]
     /// What attributes that refer to the function's stand for.
     var attributes: [String: Onnx_AttributeProto] = [:]
-    /// In front of the names of values and nodes, that they stay apart.
+    /// A prefix of the names of values and nodes, which keeps them apart.
     var prefix = ""
     var depth = 0
   }
@@ -183,7 +183,7 @@ private struct ImportWalk {
           shape.append(Int(extent))
           continue
         }
-        // A dimension without a name goes by its place.
+        // A dimension without a name is named after its place.
         let name = dimension.dimParam.isEmpty ? "\(input.name).\(axis)" : dimension.dimParam
         names.append(name)
         used.insert(name)
@@ -200,7 +200,7 @@ private struct ImportWalk {
       let most = ImportBuilder.mostElements
       var count = 1
       for extent in shape { count = extent > 0 && extent <= most / count ? count * extent : most + 1 }
-      // What is empty has nothing to compute with, and is known.
+      // An empty tensor has no elements to compute with, so it counts as known.
       let isEmpty = shape.contains(0) && bindings[input.name] != nil
       if (count > most || shape.contains(where: { $0 < 1 }))
         && !(isEmpty && shape.allSatisfy { (0...most).contains($0) })
@@ -252,12 +252,12 @@ private struct ImportWalk {
       case .computed(let id)? where !builder.graph.inputs.contains(id) && !builder.graph.outputs.contains(id):
         builder.addOutput(id, as: output.name)
       case .computed(let id)?:
-        // An input, or what is an output already, under a further name.
+        // An input, or a value that is already an output, under a further name.
         let type = builder.graph.tensorType(of: id)
         let copy = try builder.graph.add(Reshape(shape: type.shape), [id], name: output.name)[0]
         builder.addOutput(copy, as: output.name)
       case .known(let tensor)?:
-        // Nothing that depends on an input: contents, which are copied.
+        // The value does not depend on an input: its contents are copied.
         let value = try builder.graphValue(.known(tensor))
         let shape = tensor.data.shape
         let copy = try builder.graph.add(Reshape(shape: shape), [value], name: output.name)[0]

@@ -1,7 +1,7 @@
 import IR
 
-/// Neighbours by rolls where they are at offsets, by a gather where they have indices; then the difference to each and
-/// the maximum of all, or their own maximum or sum.
+/// Neighbours at offsets are read by rolls, neighbours by index by a gather. Then comes the maximum of the differences
+/// to them, or their own maximum or sum.
 extension Aggregate: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     switch kind {
@@ -91,7 +91,7 @@ extension EdgeFeatures: ONNXOp {
   }
 }
 
-/// What neighbours hold: an image for each offset, or rows [N, H * W, count, C] where they have indices.
+/// What neighbours hold: an image for each offset, or rows [N, H * W, count, C] if they have indices.
 private enum NeighborFeatures {
   case images([String])
   case rows(String, count: Int)

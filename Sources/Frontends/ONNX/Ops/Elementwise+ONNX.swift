@@ -52,7 +52,7 @@ extension Silu: ONNXOp {
   }
 }
 
-/// By `Erf` and `Tanh`: ONNX has a `Gelu` only since operator set 20, which many runtimes do not know.
+/// Written with `Erf` and `Tanh`: ONNX has a `Gelu` only since operator set 20, which many runtimes do not know.
 extension Gelu: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     let x = call.tensor(0)

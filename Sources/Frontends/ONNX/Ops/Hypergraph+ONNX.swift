@@ -1,6 +1,7 @@
 import IR
 
-/// Fuzzy c-means as a `Loop` that stops early, as the definition does, then who is a member of what.
+/// Fuzzy c-means as a `Loop` that stops early, as the definition does, then which pixels are members of which
+/// hyperedges.
 extension Hypergraph: ONNXConstruction {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> ONNXValue {
     let shape = call.type(0).shape
@@ -30,7 +31,7 @@ extension Hypergraph: ONNXConstruction {
     let threshold = builder.add(
       "Where", [anyIsWeak, scalar(Self.membershipBesideWeak), scalar(Self.membershipOfMembers)])
     let isAbove = builder.add("Greater", [memberships, threshold])
-    // The first of equals.
+    // Of equal elements the first.
     let nearest = builder.add(
       "ArgMax", [memberships], [.integer("axis", 2), .integer("keepdims", 1), .integer("select_last_index", 0)])
     let isNearest = builder.add("Equal", [builder.integers(Array(0..<hyperedges)), nearest])
@@ -53,8 +54,8 @@ extension Hypergraph: ONNXConstruction {
       builder.add("Div", [memberships, builder.sum(memberships, axes: [2])])
     }
 
-    /// One round: the round's number, whether it runs and the memberships in; whether another runs and the memberships
-    /// out. Features are [batch, pixels, channels], their squares' sums [batch, pixels, 1].
+    /// One round: it takes the round's number, whether it runs, and the memberships; it gives whether another runs, and
+    /// the memberships. Features are [batch, pixels, channels], their squares' sums [batch, pixels, 1].
     func body(_ builder: inout ONNXBuilder, features: String, squares: String) -> Onnx_GraphProto {
       let memberships = TensorType(element, [batch, pixels, hyperedges])
       let condition = TensorType(.bool, [])
@@ -84,7 +85,7 @@ extension Hypergraph: ONNXConstruction {
       let distances = builder.add("Sub", [builder.add("Add", [squares, centerSquares]), doubled])
       let clamped = builder.add("Max", [distances, builder.scalar(Hypergraph.leastDistance, element)])
       let shares = dividedBySums(&builder, builder.add("Reciprocal", [clamped]))
-      // Sums that overflow and features that are NaN leave no order among the hyperedges.
+      // If sums overflow or features are NaN, hyperedges cannot be compared.
       let even = builder.scalar(1 / Double(hyperedges), element)
       return builder.add("Where", [builder.add("IsNaN", [shares]), even, shares])
     }

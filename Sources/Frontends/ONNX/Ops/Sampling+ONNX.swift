@@ -2,7 +2,7 @@ import IR
 
 // Ops that read or write at places that are computed.
 
-/// By `Gather` at places that are known, and a sum of what is gathered, weighted.
+/// Written as `Gather` at known places, and a weighted sum of what is gathered.
 extension Resample: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     let shape = call.type(0).shape
@@ -49,7 +49,7 @@ extension ArgMaxPool: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     let shape = call.type(0).shape
     let axes = kernel.count
-    // What a size that is rounded up hangs over becomes padding, as for the other pools.
+    // The overhang of a size that is rounded up becomes padding, as for the other pools.
     let pads = padding.enumerated().map { place, width -> Int in
       guard place >= axes else { return width }
       let axis = place - axes
@@ -67,7 +67,7 @@ extension ArgMaxPool: ONNXOp {
 }
 
 extension ScatterReduction {
-  /// As operator set 17 has it.
+  /// As operator set 17 defines it.
   fileprivate func attribute(_ mnemonic: String) throws -> Onnx_AttributeProto {
     switch self {
     case .replace: return .string("reduction", "none")

@@ -1,6 +1,6 @@
 import IR
 
-// Element-wise ops between element types, and what else is defined on integers and truths.
+// Element-wise ops between element types, and what else is defined on integers and bools.
 
 extension Floor: ONNXNodeOp { static let onnxType = "Floor" }
 extension Ceiling: ONNXNodeOp { static let onnxType = "Ceil" }
@@ -27,7 +27,7 @@ extension Cast: ONNXNodeOp {
 }
 
 extension Modulo: ONNXOp {
-  /// `Mod` itself takes floats only with the sign of the dividend: another sign is what one more divisor leaves.
+  /// `Mod` gives floats the dividend's sign only. For the divisor's sign the divisor is added if the signs differ.
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     let rest = builder.add(
       "Mod", call.tensors, sign == .dividend || call.element.isFloat ? [.integer("fmod", 1)] : [])
@@ -94,7 +94,7 @@ extension ArgReduce: ONNXOp {
   }
 }
 
-/// Products have an operator only since set 26: as sums of logarithms they would not be exact.
+/// Cumulative products have an operator only since set 26, and as sums of logarithms they would not be exact.
 extension Cumulate: ONNXOp {
   func export(_ builder: inout ONNXBuilder, _ call: ONNXCall) throws -> [ONNXValue] {
     guard kind == .sum else {

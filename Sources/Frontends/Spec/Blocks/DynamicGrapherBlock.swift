@@ -42,7 +42,7 @@ struct DynamicGrapherBlock: BlockKind {
     }
   }
 
-  /// The candidates, where they are not the pixels themselves.
+  /// The candidates, if they are not the pixels themselves.
   private func pooled(_ builder: inout ModelBuilder, _ x: ValueID, layer: String) throws -> ValueID? {
     if reduction == 1 { return nil }
     let image = builder.graph.tensorType(of: x).shape

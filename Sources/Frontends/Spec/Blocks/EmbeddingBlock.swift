@@ -6,7 +6,7 @@ struct EmbeddingBlock: BlockKind {
   static let keys = ["channels", "first", "activation"]
 
   private var channels: Int
-  /// The number of the convolution in the published sequence: 1 where the pooling counts as its first child.
+  /// The number of the convolution in the published sequence: 1 if the pooling counts as its first child.
   private var first: Int
   private var activation: Activation
 

@@ -24,7 +24,7 @@ struct HypergrapherBlock: BlockKind {
     let eps = "\(graphPath).gconv.eps"
     let gather = "\(graphPath).gconv.nn_node_to_hyperedge"
     let scatter = "\(graphPath).gconv.nn_hyperedge_to_node"
-    // The published pyramid keeps these in its state dict, and reads neither them nor a pooled copy.
+    // The published pyramid has these in its state dict, but reads neither them nor a pooled copy.
     if hasRelativePositions {
       try builder.declareRelativePositions("\(path).relative_pos", over: x, reduction: reduction)
     }

@@ -24,7 +24,7 @@ struct InvertedResidualBlock: BlockKind {
     let hidden = try builder.expanded(channels, by: expansion)
     let scale = "\(path).layer_scale_2"
     let mlp = "\(path).mlp"
-    // Parameters come before submodules, and those in the order in which the published constructor makes them.
+    // Parameters come before submodules, which come in the order of the published constructor.
     if hasLayerScale { try builder.declare(WeightEntry(scale, [channels, 1, 1])) }
     try builder.declareConvolution("\(mlp).fc1", from: channels, to: hidden)
     try builder.declareConvolution("\(mlp).fc2", from: hidden, to: channels)

@@ -62,7 +62,7 @@ struct LoopCode {
   var indices: [String: UnsafeMutablePointer<Int>] = [:]
   /// `let`s and registers; arrays lie element after element, each `stride` bytes.
   var values: [String: UnsafeMutableRawPointer] = [:]
-  /// What the statement at hand compiles to.
+  /// What the current statement compiles to.
   var steps: [Step] = []
 
   init(library: Library, scope: LoopScope, windows: [String: UnsafeMutablePointer<LoopWindow>]) {

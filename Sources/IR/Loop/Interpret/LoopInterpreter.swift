@@ -4,7 +4,7 @@
 // one place in memory for the whole run, and a closure knows the addresses it works on: no frames, no look-ups by name.
 // Accesses are checked as they happen, whatever the verifier said; one outside its buffer stops the process.
 
-/// What memory holds that nothing has been stored to.
+/// What memory holds before anything is stored to it.
 public enum LoopPoison: Hashable, Sendable {
   case zeros
   /// Every bit set: NaN in every float format, -1 in signed integers.
@@ -156,7 +156,7 @@ struct LoopWindow {
   var count: Int
 }
 
-/// What a run decides and compiled code asks.
+/// What a run decides, for compiled code to read.
 final class LoopRunFlags {
   var reverses = false
   var beginRound: () -> Void = {}
@@ -179,7 +179,7 @@ final class LoopMemory {
       blocks.append(block)
       return block
     }
-    // Small pieces share pages: values that are used together lie together.
+    // Small pieces share pages, so that values that are used together lie together.
     guard let place = free, freeBytes >= size else {
       let block = UnsafeMutableRawPointer.allocate(byteCount: 1 << 16, alignment: 64)
       blocks.append(block)

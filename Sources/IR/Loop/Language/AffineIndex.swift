@@ -18,7 +18,7 @@ struct AffineIndex: Hashable {
   }
 
   var constant: Int
-  /// By ascending atom number; no factor is zero.
+  /// Terms by ascending atom number; no factor is zero.
   var terms: [Term] = []
   /// An addition or multiplication overflowed: nothing is known about the value.
   var isUnknown = false
@@ -32,7 +32,7 @@ struct AffineIndex: Hashable {
 
   var isConstant: Bool { terms.isEmpty && !isUnknown }
 
-  /// The atom's number where the form is that atom and nothing else.
+  /// The atom's number, if the form is that atom and nothing else.
   var singleAtom: Int? { terms.count == 1 && constant == 0 && terms[0].factor == 1 && !isUnknown ? terms[0].atom : nil }
 
   func factor(of atom: Int) -> Int { terms.first { $0.atom == atom }?.factor ?? 0 }
@@ -91,7 +91,7 @@ struct AffineIndex: Hashable {
   }
 
   private mutating func checked(_ result: (partialValue: Int, overflow: Bool)) -> Int {
-    // Far from the end, so that a caller's `+ 1` cannot trap.
+    // Far from the largest `Int`, so that a caller's `+ 1` cannot trap.
     if result.overflow || result.partialValue.magnitude > UInt(IndexRange.limit) { isUnknown = true }
     return isUnknown ? 0 : result.partialValue
   }

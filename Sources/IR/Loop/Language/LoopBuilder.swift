@@ -10,7 +10,7 @@ public struct LoopBuilder {
   private var counts: [String: Int] = [:]
   /// Every name that was given.
   public private(set) var names: Set<String> = []
-  /// Names that others have: buffers and functions of the program.
+  /// Names that are taken: those of the program's buffers and functions.
   private var taken: Set<String> = []
 
   public init() {}
@@ -23,10 +23,10 @@ public struct LoopBuilder {
     self.statements = statements
   }
 
-  /// Keeps from giving these names.
+  /// Reserves these names: they are not given.
   public mutating func avoid(_ taken: Set<String>) { self.taken = taken }
 
-  /// A name nobody has had in this builder: `hint`, then `hint_1`, `hint_2`, ...
+  /// A name that is new in this builder: `hint`, then `hint_1`, `hint_2`, ...
   public mutating func fresh(_ hint: String) -> String {
     var name: String
     repeat {
@@ -116,7 +116,7 @@ public struct LoopBuilder {
     append(.store(buffer: buffer, index, value, mask: mask))
   }
 
-  // Apart from the next, because a call that leaves a defaulted closure out counts as throwing.
+  // Separate from the next one, because a call that leaves out a defaulted closure counts as throwing.
   public mutating func ifIndex(
     _ comparisons: [LoopComparison], _ then: (inout LoopBuilder) throws -> Void
   ) rethrows {
@@ -163,7 +163,7 @@ public struct LoopTensor: Sendable {
   /// Offset of the first element.
   public var base: LoopIndex
   public var type: TensorType
-  /// The graph this tensor stores, where the value is a neighbourhood: see `NeighborhoodType.storage`.
+  /// The graph this tensor stores, if the value is a neighbourhood: see `NeighborhoodType.storage`.
   public var neighborhood: NeighborhoodType?
 
   public init(buffer: String, base: LoopIndex = 0, type: TensorType, neighborhood: NeighborhoodType? = nil) {

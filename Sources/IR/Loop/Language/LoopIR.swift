@@ -27,13 +27,13 @@
 //   type      = element | element "x" lanes | "mask" "x" lanes
 //   value     = see `LoopValue`, one line a case, written as calls: add(a, b), fma(a, b, c), load f32x8 p[i]
 //
-// Index arithmetic is exact over the integers; `div` and `mod` floor, by a positive constant. `fma` rounds once
-// where the target has a fused multiply-add and twice where it says it has not; `mul` then `add` always round twice.
-// A function sees its parameters and nothing else, buffers included; `scratch` is each worker's own because its views
-// are. A name in scope is not bound again, and a local is not called as a buffer is. A value function is a formula with
-// a name: it sees its parameters and the value functions above it, touches no memory, and means its body written out.
-// One thread and many give the same bytes: a parallel loop's iterations write disjoint elements, and every
-// horizontal reduction has one fixed order (a halving tree).
+// Index arithmetic is exact over the integers; `div` and `mod` floor, by a positive constant. `fma` rounds once if the
+// target has a fused multiply-add, and twice if it says it has none; `mul` then `add` always round twice. A function
+// sees its parameters and nothing else, buffers included; `scratch` is each worker's own, and so are its views. A name
+// in scope is not bound again, and a local does not have the name of a buffer. A value function is a formula with a
+// name: it sees its parameters and the value functions above it, touches no memory, and means its body written out. One
+// thread and many give the same bytes: a parallel loop's iterations write disjoint elements, and every horizontal
+// reduction has one fixed order (a halving tree).
 
 /// A scalar or a vector of `lanes` elements, or a mask of as many lanes. Scalars have one lane.
 public struct LoopType: Hashable, Sendable {
@@ -164,8 +164,8 @@ public indirect enum LoopValue: Hashable, Sendable {
   case load(buffer: String, LoopIndex, LoopType, mask: LoopValue?)
   /// A scalar in every lane: `splat 8 v`.
   case splat(LoopValue, lanes: Int)
-  /// An index as an integer value; lane l holds index + l where `step` is 1, the index itself where it is 0:
-  /// `index i32 i`, `iota i32x8 i`.
+  /// An index as an integer value; lane l holds index + l if `step` is 1, and the index itself if it is 0: `index i32
+  /// i`, `iota i32x8 i`.
   case index(LoopIndex, LoopType, step: Int)
   /// The first `index` lanes true: `lanemask 8 i`.
   case firstLanes(LoopIndex, lanes: Int)

@@ -3,9 +3,9 @@
 //   | arena buffers, by offset ............ | scratch of worker 0 | scratch of worker 1 | ... |
 //   0                                       scratchBase           + scratchBytes
 
-/// Buffers that one step of the entry names never have common bytes: the emitter's `restrict` hangs on it.
+/// Buffers that one step of the entry names never have common bytes: the emitter's `restrict` depends on it.
 public struct MemoryPlan: Hashable, Sendable {
-  /// Of arena buffers from the arena's start, of scratch buffers from their worker's region.
+  /// Offsets of arena buffers from the arena's start, and of scratch buffers from the start of their worker's region.
   public var offsets: [String: Int]
   /// Where worker 0's scratch region starts.
   public var scratchBase: Int
@@ -13,7 +13,7 @@ public struct MemoryPlan: Hashable, Sendable {
   public var scratchBytes: Int
   /// Workers the arena has scratch for: the most a caller may bring.
   public var workers: Int
-  /// Of the arena's start.
+  /// The alignment of the arena's start.
   public var alignment: Int
   /// The most bytes of arena buffers that are live at once, alignment included: no plan needs less.
   public var peakLivenessBytes: Int

@@ -24,7 +24,7 @@ extension LoopMath {
     return .reinterpret(.binary(.shiftLeft, biased, .constant(52, long)), double)
   }
 
-  /// e^x: x = n ln 2 + r, e^r by its series, 2^n by its bits in two halves. At most 2 ulp off, NaN where x is.
+  /// e^x: x = n ln 2 + r, e^r by its series, 2^n by its bits in two halves. At most 2 ulp off, NaN if x is.
   static func expDouble(_ builder: inout LoopBuilder, _ x: LoopValue) -> LoopValue {
     let clamped = builder.let("x", double, .minimum(.maximum(x, literal(-746)), literal(710)))
     let n = builder.let("n", double, .unary(.round, clamped * literal(0x1.71547652b82fep0)))

@@ -92,7 +92,7 @@ extension LoopMath {
     return builder.let("arcsine", type, .fma(square * x, p, x))
   }
 
-  /// The arcsine of |x| where that is at most 1/2, else of sqrt((1 - |x|) / 2), and which.
+  /// The arcsine of |x| if that is at most 1/2, else of sqrt((1 - |x|) / 2); and which of the two it is.
   private static func halvedArcsine(
     _ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int
   ) -> (value: LoopValue, isLarge: LoopValue) {
@@ -176,7 +176,7 @@ extension LoopMath {
     return (growing, builder.let("shrinking", type, half / root / root))
   }
 
-  /// log(1 + u): at most 3 ulp off for u of at least -1/2; what rounding takes from 1 + u is given back.
+  /// log(1 + u): at most 3 ulp off for u of at least -1/2; what rounding takes from 1 + u is added back.
   public static func logOnePlus(_ builder: inout LoopBuilder, _ u: LoopValue, lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)
     let one = LoopValue.f32(1, lanes: lanes)
@@ -188,10 +188,10 @@ extension LoopMath {
     return builder.let("log1p", type, .select(infinite, logarithm, corrected))
   }
 
-  /// Where |x| is so large that |x| + 1 and sqrt(x^2 + 1) are |x|.
+  /// From this |x| on, |x| + 1 and sqrt(x^2 + 1) are |x|.
   private static let hugeSize = 1e9
 
-  /// log(2 |x|) for |x| so large, else log(1 + u).
+  /// log(2 |x|) if |x| is that large, else log(1 + u).
   private static func areaLogarithm(
     _ builder: inout LoopBuilder, _ size: LoopValue, _ u: LoopValue, _ lanes: Int
   ) -> LoopValue {

@@ -5,10 +5,10 @@
 /// fits of our own (Lawson's iteration on the exact function in double, coefficients rounded to float32); the error
 /// beside each was measured in float32 against double over the whole range and is held by `LoopMathTests`.
 public enum LoopMath {
-  /// The Gaussian error linear unit in its erf form, x * Phi(x), by the form of Phi that is shortest on so many lanes: a
-  /// quotient of polynomials where a division takes no longer than the multiply-adds it saves, which run beside it on
-  /// ports of their own (2 to 8 lanes: five cycles on Zen 3 and Ice Lake); polynomials elsewhere (on one lane a division
-  /// takes up to twenty cycles, on 16 it takes ten to sixteen).
+  /// The Gaussian error linear unit in its erf form, x * Phi(x), by the form of Phi that is shortest on this number of
+  /// lanes. On 2 to 8 lanes that is a quotient of polynomials: a division takes five cycles on Zen 3 and Ice Lake, no
+  /// longer than the multiply-adds it saves, and runs on a port of its own beside them. Elsewhere it is a polynomial:
+  /// on one lane a division takes up to twenty cycles, on 16 it takes ten to sixteen.
   ///
   /// Error at most 9.3e-7 * max(1, |x|), and at most 2 ulp for |x| < 0.5, with a fused multiply-add; on at most 8 lanes
   /// 6.5e-7, and without one too.
@@ -40,7 +40,8 @@ public enum LoopMath {
     0x1.52b16ap-54,
   ]
 
-  /// (Phi(x) - 1/2) / x = P(x^2) / Q(x^2) up to |x| = 5.2, from where on it stays, and x times it passes 1/2.
+  /// (Phi(x) - 1/2) / x = P(x^2) / Q(x^2) up to |x| = 5.2. Beyond that the quotient stays constant, and x times it
+  /// passes 1/2.
   private static func geluQuotient(_ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)
     let t = builder.let("t", type, .minimum(x * x, .f32(27.04, lanes: lanes)))
@@ -52,10 +53,11 @@ public enum LoopMath {
     return builder.let("slope", type, p / q)
   }
 
-  /// Phi(x) of x limited to where it is 1 but for 7e-7: 1/2 + x P(x^2 - 11.25), the even and the odd powers of P each by
-  /// Horner's rule, since a machine that waits for one chain of twelve multiply-adds has no room to start the next
-  /// vectors' (Ice Lake: 10 to 12 cycles a vector in a product's tile, where one chain takes 11 to 13, by LLVM's model of
-  /// it). The limit is the float32 at which this reaches 0 and 1 but for 1.5e-11, so that x far below it comes to nothing.
+  /// Phi(x), with x limited to where Phi is 1 up to 7e-7: 1/2 + x P(x^2 - 11.25). The even and the odd powers of P each
+  /// go by Horner's rule, since a machine that waits for one chain of twelve multiply-adds has no room to start the
+  /// next vectors' (by LLVM's model of Ice Lake 10 to 12 cycles a vector in a product's tile, where one chain takes 11
+  /// to 13). The limit is the float32 at which this reaches 0 and 1 up to 1.5e-11, so that the GELU of x far below it
+  /// is nearly 0.
   private static func geluHalves(_ builder: inout LoopBuilder, _ x: LoopValue, _ lanes: Int) -> LoopValue {
     let type = LoopType(.f32, lanes: lanes)
     let limit = 0x1.346baap2
@@ -96,7 +98,7 @@ public enum LoopMath {
     let first = powerOfTwo(half, lanes: lanes)
     let second = powerOfTwo(exponent - half, lanes: lanes)
     let value = builder.let("exp", type, e * first * second)
-    // NaN fails every comparison and must come out as it went in.
+    // NaN fails every comparison, and the result must be NaN too.
     return builder.let("exp", type, .select(.compare(.equal, x, x), value, x))
   }
 

@@ -89,7 +89,7 @@ struct LoopLexer {
     return LoopToken(kind: .symbol, text: text(from: start), location: place)
   }
 
-  /// Decimal or hexadecimal, with a fraction only where a digit follows the point: `0..<4` is not one.
+  /// Decimal or hexadecimal, with a fraction only if a digit follows the point: `0..<4` has none.
   private mutating func number(at place: Diagnostic.Location) -> LoopToken {
     let start = position
     var isFloat = false

@@ -103,7 +103,7 @@ extension LoopParser {
     let isCall = isFollowed(by: "(")
     let word = try name("a value")
     if isCall { return try call(word, at: place) }
-    // Words that a type or a lane count follows; where none does, a variable has the word's name.
+    // Words that a type or a lane count follows; if none does, the word is a variable's name.
     let beginsTyped = Self.type(token) != nil
     let beginsCounted = token.kind == .integer
     switch word {
@@ -220,8 +220,8 @@ extension LoopParser {
 }
 
 extension LoopParser {
-  /// Words that begin a statement, or a value in a way that a variable could be mistaken for: names may not be among
-  /// them. The other words of the language mean themselves only where nothing else can stand.
+  /// Words that begin a statement, or a value that could be mistaken for a variable: they may not be names. The other
+  /// words of the language are keywords only where no name can stand.
   static let reserved: Set<String> = [
     "program", "buffer", "func", "entry", "for", "if", "else", "let", "var", "store", "prefetch", "call", "layer",
     "reduce", "instr", "shuffle", "apply", "return",

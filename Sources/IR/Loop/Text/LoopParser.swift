@@ -16,9 +16,9 @@ struct LoopParser {
   /// Blocks, indices and values around the one that is being read.
   private var depth = 0
 
-  /// Deeper than anything that people or kernels write, and not so deep that a stack ends.
+  /// Deeper than anything that people or kernels write, and not so deep that the stack overflows.
   private static let deepest = 256
-  /// As many terms as an index may have: a sum is as deep as it is long.
+  /// The most terms that an index may have: a sum is as deep as it is long.
   static let mostTerms = 1024
 
   init(tokens: [LoopToken]) {
@@ -285,7 +285,7 @@ struct LoopParser {
   }
 
   private mutating func conditional() throws -> LoopStatement {
-    // An index called `value` has an operator after it.
+    // `if value` and a value, which begins with a name. An index called `value` has an operator after it.
     if at("value"), following.kind == .name {
       advance()
       let condition = try value()

@@ -1,19 +1,19 @@
-// Shows that different rounds of a loop reach different addresses, by reading the addresses as digits of a number.
+// Shows that different rounds of a loop reach different addresses, by reading an address like the digits of a number.
 //
 // All addresses are c * q + rest for one atom q and one c. If the rests of all accesses span less than |c|, equal
-// addresses have equal q: they differ by c * (q - q') and by less than |c|. Where other terms are larger than c, choose
-// M and split the address into terms that are multiples of M and the others: if the others, q's term among them, span
+// addresses have equal q: they differ by c * (q - q') and by less than |c|. If other terms are larger than c, choose M
+// and split the address into terms that are multiples of M and the others: if the others, q's term among them, span
 // less than M, then equal addresses have equal others, and the argument holds for those alone.
 //
-// If q is the loop's round, rounds with equal addresses are one round. Where the round appears only as div(q, n) and
-// mod(q, n), as in a loop over flattened tiles, showing both equal shows q equal; and so on inside the quotient.
+// If q is the loop's round, rounds with equal addresses are one round. If the round appears only as div(q, n) and
+// mod(q, n), as in a loop over flattened tiles, showing both equal shows q equal; and likewise inside the quotient.
 
 struct AddressSeparation {
   private let accesses: [(access: LoopAccess, analysis: IndexAnalysis)]
   private let round: Int
   /// Terms that do not change from round to round and are the same in all accesses; they cancel.
   private let common: [AffineIndex.Term]
-  /// The rounds each access happens in.
+  /// The rounds in which each access happens.
   private let rounds: Set<IndexRange>
 
   init(_ given: [(access: LoopAccess, analysis: IndexAnalysis)], round: Int) {
@@ -69,7 +69,7 @@ struct AddressSeparation {
       common.reduce(entry.access.address) { $1.atom == atom ? $0 : $0.without($1.atom) }
     }
     if span(of: lower.map { $0.without(atom) }) < abs(factor) { return true }
-    // The digit has to fit below the radix. Unrolled code has its strides in the constants.
+    // The digit has to fit below the radix. In unrolled code the constants hold the strides.
     let digits = accesses.map { $0.analysis.range(of: AffineIndex(atom: atom)) }
     guard let low = digits.map(\.low).min(), let high = digits.map(\.high).max(), IndexRange(low, high).isFinite else {
       return false
@@ -86,7 +86,7 @@ struct AddressSeparation {
     }
   }
 
-  /// The terms that are no multiples of `radix`, and the constant; relative to `origin` and reduced where there is one.
+  /// The terms that are not multiples of `radix`, and the constant; relative to `origin` and reduced if there is one.
   private func lowDigits(_ form: AffineIndex, _ radix: Int, keeping atom: Int, _ origin: Int?) -> AffineIndex {
     var low = form
     low.terms.removeAll { $0.factor % radix == 0 && $0.atom != atom }

@@ -1,7 +1,7 @@
-// Where an access goes in all rounds of the loops around it. An index over loops whose rounds are counted by dimensions is
-// a constant plus multiples of the dimensions; what is no such sum is known by its range alone.
+// Where an access goes in all rounds of the loops around it. Dimensions count the rounds of loops. An index is a
+// constant plus multiples of dimensions; of any other index only the range is known.
 
-/// What a loop variable, or an index parameter, is called in a program: what can be looked at value by value.
+/// Names a loop variable, or an index parameter, of a program: it can be looked at value by value.
 struct LoopName: Hashable {
   var function: String
   var variable: String
@@ -23,11 +23,11 @@ struct DimensionIndex {
   }
 
   var constant = 0
-  /// By ascending dimension; no factor is zero.
+  /// Terms by ascending dimension; no factor is zero.
   var terms: [Term] = []
-  /// 0...0 where the index is exactly the sum.
+  /// 0...0 if the index is exactly the sum.
   var slack = 0...0
-  /// What would be exact, were it looked at value by value.
+  /// The loops and parameters that would make the index exact if they were looked at value by value.
   var causes: Set<LoopName> = []
 
   init(_ constant: Int) { self.constant = constant }
@@ -89,7 +89,7 @@ struct ElementRegion: Hashable {
   var constant: Int
   /// Over the dimensions of open loops.
   var terms: [DimensionIndex.Term]
-  /// Over loops that are closed: a step and how many.
+  /// Over closed loops: a step and a count for each.
   var strides: [Stride] = []
   var width: Int
 
@@ -108,7 +108,7 @@ struct ElementRegion: Hashable {
     return closed
   }
 
-  /// The elements, relative to whatever the terms add; nil where they would be more than `most` runs.
+  /// The elements, relative to what the terms add; nil if they would be more than `most` runs.
   func elements(most: Int) -> ElementSet? {
     var length = width
     var apart: [Stride] = []

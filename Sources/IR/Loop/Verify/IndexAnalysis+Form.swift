@@ -1,7 +1,7 @@
-// From a `LoopIndex` to its normal form, with the ranges at hand: what a range decides is simplified away.
+// From a `LoopIndex` to its normal form, given the ranges of variables: what a range decides is simplified away.
 
 extension IndexAnalysis {
-  /// The normal form of `index`; nil where it mentions a name that `variables` does not know.
+  /// The normal form of `index`; nil if it mentions a name that `variables` does not know.
   func form(of index: LoopIndex, _ variables: [String: AffineIndex]) -> AffineIndex? {
     switch index {
     case .constant(let value): return AffineIndex(0) + AffineIndex(value)

@@ -6,7 +6,7 @@
 //   2. e >= 0 if e - q * f >= 0 for a fact f and q > 0 chosen to cancel one of e's terms, a few facts deep,
 //   3. both cases of a minimum or maximum, each with the fact that goes with it.
 
-/// A value: a scope copies it and learns more.
+/// A value type: a scope copies it and learns more.
 struct IndexAnalysis {
   let atoms: IndexAtoms
   private var ranges: [Int: IndexRange] = [:]
@@ -76,7 +76,7 @@ struct IndexAnalysis {
     case .less: assume(.greaterOrEqual, left, right)
     case .lessOrEqual: assume(.greater, left, right)
     case .equal:
-      // Not equal says something where equal is the end of what can be.
+      // That two sides differ says something only if equality is the end of a range.
       let difference = range(of: left - right)
       if difference.low == 0 { assume(.greater, left, right) }
       if difference.high == 0 { assume(.less, left, right) }
@@ -171,7 +171,7 @@ struct IndexAnalysis {
     return false
   }
 
-  /// n * div(a, n) <= a <= n * div(a, n) + n - 1, and mod(a, n) <= a where a is not negative.
+  /// n * div(a, n) <= a <= n * div(a, n) + n - 1, and mod(a, n) <= a if a is not negative.
   private func factsAboutQuotients(in form: AffineIndex) -> [AffineIndex] {
     form.terms.flatMap { term -> [AffineIndex] in
       let atom = AffineIndex(atom: term.atom)
@@ -184,7 +184,7 @@ struct IndexAnalysis {
   }
 }
 
-/// Of two integers that are not both zero; positive.
+/// The greatest common divisor of two integers that are not both zero; positive.
 func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   var (x, y) = (abs(a), abs(b))
   while y != 0 { (x, y) = (y, x % y) }

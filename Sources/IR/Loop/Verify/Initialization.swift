@@ -8,13 +8,13 @@
 //   - by regions that were written before in the same rounds of the open loops.
 // Functions are walked once for each way they are called, into what they need to be written before and what they write.
 //
-// Where that is not exact enough - a guard on a loop variable, a quotient, a round that reads what the one before wrote -
-// the loops that are the cause are taken round by round, and everything is walked again; and so on until nothing is left to
-// take apart. What is not proved then is reported.
+// That may not be exact enough: because of a guard on a loop variable, a quotient, or a round that reads what the one
+// before wrote. Then the loops that are the cause are taken round by round, and everything is walked again, until no
+// such loop is left. What is not proved then is reported.
 //
-// Stores under a general mask, in a `while` loop, in one branch only, or at an index out of data write nothing for certain.
-// Scratch holds nothing when a round of a parallel loop begins, and nothing after the loop. Rounds of a parallel loop are
-// walked in order: that none of them touches what another writes is proved apart.
+// Stores under a general mask, in a `while` loop, in one branch only, or at an index out of data write nothing for
+// certain. Scratch holds nothing when a round of a parallel loop begins, and nothing after the loop. Rounds of a
+// parallel loop are walked in order: `LoopRaces` proves separately that none touches what another writes.
 
 struct Initialization {
   let program: LoopProgram
@@ -38,18 +38,18 @@ struct Initialization {
 
   /// What a call needs and does, in terms of its views.
   struct Summary {
-    /// Elements that it reads before it writes them, and what could show more exactly which.
+    /// Elements that it reads before it writes them, and what would have to be taken apart to know them more exactly.
     var needs: [ElementRegion] = []
     var causes: [String: Causes] = [:]
     /// Elements that it writes on every path.
     var writes: [ElementRegion] = []
   }
 
-  /// What could show more, were it looked at value by value.
+  /// Loops and parameters that would show more if they were looked at value by value.
   struct Causes {
     /// An index or a guard is not known exactly because of these.
     var inexact: Set<LoopName> = []
-    /// Loops that are open at a read: a round may read what an earlier one wrote.
+    /// Loops that are open at a read. A round may read what an earlier round wrote.
     var open: Set<LoopName> = []
 
     func union(_ other: Causes) -> Causes {

@@ -38,7 +38,7 @@ extension InitializationWalk {
     }
   }
 
-  /// a = n * whole + rest, with the terms of `rest` no multiples of n.
+  /// a = n * whole + rest, with the terms of `rest` not multiples of n.
   private func split(_ a: DimensionIndex, _ n: Int) -> (whole: DimensionIndex, rest: DimensionIndex) {
     var whole = DimensionIndex(0)
     var rest = a
@@ -56,17 +56,17 @@ extension InitializationWalk {
     return low...high
   }
 
-  /// An index of which the range alone is known, since it is no sum of the dimensions in `parts`.
+  /// An index of which only the range is known, since it is not a sum of the dimensions in `parts`.
   private func known(in range: ClosedRange<Int>, of parts: [DimensionIndex]) -> DimensionIndex {
     DimensionIndex(in: range, causes: parts.reduce(into: []) { $0.formUnion(loops(of: $1)) })
   }
 
-  /// The loops that an index depends on, and whatever else it is not known exactly for.
+  /// The loops that an index depends on, and everything else because of which it is not known exactly.
   func loops(of index: DimensionIndex) -> Set<LoopName> {
     index.causes.union(index.terms.map { dimensions[$0.dimension].name })
   }
 
-  /// Whether a comparison holds in all rounds of the open loops, or in none; nil where that differs or is not known.
+  /// Whether a comparison holds in all rounds of the open loops, or in none; nil if that differs or is not known.
   func holds(_ comparison: LoopComparison) -> (answer: Bool?, causes: Set<LoopName>) {
     let difference = index(comparison.left) + index(comparison.right) * -1
     let places = range(of: difference)

@@ -104,7 +104,7 @@ extension InitializationWalk {
     mayWrite(buffer, Initialization.Causes(inexact: causes))
   }
 
-  /// How many lanes from the first on are on, where the mask says just that.
+  /// How many lanes from the first on are on, if the mask says exactly that.
   private func firstLanes(of mask: LoopValue) -> DimensionIndex? {
     if case .firstLanes(let index, lanes: _) = mask { return self.index(index) }
     if case .variable(let name) = mask { return masks[name] }
@@ -158,7 +158,7 @@ extension InitializationWalk {
       }
     }
     let summary = proof.summary(of: function, values)
-    // What a parameter of the function is the cause of, the loops around the call are as well.
+    // If a parameter of the function is a cause, so are the loops around the call.
     func causes(of view: String, _ offset: DimensionIndex) -> Initialization.Causes {
       var all = summary.causes[view] ?? Initialization.Causes()
       all.inexact.formUnion(offset.causes)

@@ -10,7 +10,7 @@ struct InitializationWalk {
   struct Written {
     /// Before the outermost open loop began.
     var sets: [String: ElementSet] = [:]
-    /// The same as regions, for whoever calls a function.
+    /// The same as regions, for the callers of a function.
     var regions: Set<ElementRegion> = []
     var loops: [OpenLoop] = []
 
@@ -28,18 +28,18 @@ struct InitializationWalk {
     }
   }
 
-  /// Runs of elements that one region may be looked at as.
+  /// The most runs of elements that one region may be split into.
   static let mostRuns = 1 << 18
 
   let function: String
   let isEntry: Bool
   /// Elements of each buffer or view.
   let counts: [String: Int]
-  /// Roots whose contents nobody has to write: inputs and weights.
+  /// Roots whose contents need not be written: inputs and weights.
   let given: Set<String>
   private let scratch: Set<String>
   var written = Written()
-  /// For each root, what could show more stores to be certain.
+  /// For each root, the loops and parameters that could show more stores to be certain.
   var causes: [String: Initialization.Causes] = [:]
   /// Roots stored to, certain or not, since a branch began.
   private var touched: Set<String> = []
@@ -50,7 +50,7 @@ struct InitializationWalk {
   var lanes: [String: Int] = [:]
   private var needs: Set<ElementRegion> = []
   var path: [LoopStatement] = []
-  /// Every dimension there was, by its number.
+  /// Every dimension so far, by its number.
   var dimensions: [LoopDimension] = []
   private(set) var failures: [Initialization.Failure] = []
 
@@ -62,7 +62,7 @@ struct InitializationWalk {
     scratch = Set(program.buffers.filter { $0.storage == .scratch }.map(\.name))
   }
 
-  /// - Parameter values: of index parameters, in order of all parameters; nil where any in range is meant.
+  /// - Parameter values: of index parameters, in order of all parameters; nil if any in range is meant.
   init(bodyOf function: LoopFunction, _ values: [Int?]) {
     self.function = function.name
     isEntry = false
@@ -80,7 +80,7 @@ struct InitializationWalk {
     self.counts = counts
   }
 
-  /// Of a function that was walked.
+  /// What a function that was walked needs and does.
   var summary: Initialization.Summary {
     var writes: [ElementRegion] = []
     for (root, set) in written.sets {
@@ -160,7 +160,7 @@ struct InitializationWalk {
 
   // MARK: reading
 
-  /// Notes that elements have to be written by now.
+  /// Notes that elements have to be written at this point.
   mutating func require(
     _ region: ElementRegion, _ message: @autoclosure () -> String,
     _ causes: Initialization.Causes = Initialization.Causes()

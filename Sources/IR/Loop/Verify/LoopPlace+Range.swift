@@ -5,14 +5,14 @@ extension LoopPlace {
   func range(of value: LoopValue) -> IndexRange? {
     guard let element = try? scope.type(of: value).element, let all = element.integerRange.map(IndexRange.init(_:))
     else { return nil }
-    // What leaves the type wraps around: then anything is possible.
+    // What leaves the type wraps around, so the result may be any number.
     let exact = exactRange(of: value, in: all)
     if computes(value), !exact.isFinite { return all }
     return all.contains(exact) ? exact : all
   }
 
-  /// Whether a value is computed by arithmetic that may leave its type. Of 64 bits a range says no more than that it has no
-  /// end, and so not whether the arithmetic does.
+  /// Whether a value is computed by arithmetic that may leave its type. For 64 bits a range without an end does not
+  /// tell whether the arithmetic leaves the type.
   private func computes(_ value: LoopValue) -> Bool {
     switch value {
     case .unary(let operation, _): return operation == .negate || operation == .absolute
@@ -88,7 +88,7 @@ extension LoopPlace {
     case .minimum: return IndexRange(min(a.low, b.low), min(a.high, b.high))
     case .maximum: return IndexRange(max(a.low, b.low), max(a.high, b.high))
     case .and:
-      // With a non-negative operand the result is between 0 and it.
+      // With a non-negative operand the result lies between 0 and that operand.
       if a.low >= 0 && b.low >= 0 { return IndexRange(0, min(a.high, b.high)) }
       if a.low >= 0 { return IndexRange(0, a.high) }
       return b.low >= 0 ? IndexRange(0, b.high) : all

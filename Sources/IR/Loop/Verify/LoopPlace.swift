@@ -3,9 +3,9 @@
 
 /// A buffer, or a function's view of one, as a place sees it.
 struct LoopView {
-  /// The buffer behind it, for telling whether two views can meet.
+  /// The buffer that it views, for telling whether two views can meet.
   var root: String
-  /// Of the view's first element in the root.
+  /// The offset of the view's first element in the root.
   var offset = AffineIndex(0)
   var element: ElementType
   var count: Int
@@ -74,11 +74,11 @@ struct LoopPlace {
 
   func form(of index: LoopIndex) -> AffineIndex? { analysis.form(of: index, indices) }
 
-  /// The largest number that an index on a 32-bit machine is.
+  /// The largest number that an index can be on a 32-bit machine.
   static let mostIndex = Int(Int32.max)
 
-  /// At most the size of any sum that C may compute on the way to an index, in whatever order it adds the terms; nil where
-  /// there is no bound.
+  /// A bound for every sum that C may compute on the way to an index, in whatever order it adds the terms; nil if there
+  /// is no bound.
   func magnitude(of index: LoopIndex) -> Int? {
     func larger(_ a: Int?, _ b: Int?) -> Int? {
       guard let a, let b else { return nil }
@@ -143,7 +143,7 @@ struct LoopPlace {
     return (then, otherwise)
   }
 
-  /// The index that an integer `value` is, where it is one that fits the type.
+  /// The index that an integer `value` is, if it is one that fits the type.
   func exactIndex(of value: LoopValue) -> AffineIndex? {
     guard case .index(let index, let type, step: _) = value, let form = form(of: index),
       let all = type.element?.integerRange, IndexRange(all).contains(analysis.range(of: form))
@@ -153,7 +153,7 @@ struct LoopPlace {
 
   // MARK: masks
 
-  /// How many lanes from the first on a masked access can touch; nil where any lane may be on.
+  /// How many lanes from the first on a masked access can touch; nil if any lane may be on.
   func touchedLanes(_ mask: LoopValue?) -> AffineIndex? {
     guard let mask else { return nil }
     if case .firstLanes(let index, lanes: _) = mask { return form(of: index) }

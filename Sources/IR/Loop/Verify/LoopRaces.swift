@@ -1,9 +1,10 @@
 // Looks for rounds of a parallel loop that touch what another round writes.
 //
-// All accesses in the body are collected as affine addresses into the buffers behind the views; calls are followed with
-// their arguments put in for their parameters, so nothing is lost at a call. Then every write is compared with every
-// access of the same buffer, itself included: `AddressSeparation` shows that for two different rounds they cannot meet.
-// Two accesses whose ranges over the whole loop do not meet need no more. Scratch is not collected.
+// All accesses in the body are collected as affine addresses into the buffers that views are of. Calls are followed
+// with their arguments in place of the parameters, so nothing is lost at a call. Then every write is compared with
+// every access of the same buffer, itself included: `AddressSeparation` shows that for two different rounds they cannot
+// meet. If the ranges of two accesses over the whole loop do not meet, nothing more is needed. Scratch is not
+// collected.
 
 /// One access in the body, in terms of atoms.
 struct LoopAccess: Hashable {
@@ -20,10 +21,11 @@ struct LoopRaces {
   private let functions: [String: LoopFunction]
   private let target: Target
   private var accesses: [(access: LoopAccess, analysis: IndexAnalysis)] = []
-  /// Places in `accesses`. One access under different guards is several: rounds that pass one may not pass another.
+  /// Places in `accesses`. One access under different guards counts as several: rounds that pass one guard may not pass
+  /// another.
   private var places: [LoopAccess: [Int]] = [:]
 
-  /// Messages about pairs of accesses that two rounds may get to at once; empty where the loop is proved free of races.
+  /// Messages about pairs of accesses that two rounds may get to at once; empty if the loop is proved free of races.
   static func search(
     _ body: [LoopStatement], in place: LoopPlace, round: Int, functions: [String: LoopFunction], target: Target
   ) -> [String] {
@@ -41,7 +43,7 @@ struct LoopRaces {
     var messages: [String] = []
     for root in Set(accesses.filter(\.access.isWrite).map(\.access.root)).sorted() {
       let group = accesses.filter { $0.access.root == root }
-      // All at once is the common case; pairs are for what that cannot tell apart.
+      // Usually all accesses can be told apart at once; pairs are looked at only if that fails.
       if AddressSeparation(group, round: round).isProved { continue }
       if let message = firstConflict(group, round) { messages.append(message) }
     }

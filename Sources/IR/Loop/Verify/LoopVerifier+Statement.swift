@@ -102,7 +102,7 @@ extension LoopVerifier {
     let inner = place.inside(loop: name, from: low, to: high, step: step)
     let before = diagnostics.count
     verifyInner(body, inner.place, inside)
-    // Addresses that are wrong already say nothing useful about races.
+    // Addresses that are already known to be wrong say nothing useful about races.
     if order == .parallel, diagnostics.count == before {
       for race in LoopRaces.search(body, in: inner.place, round: inner.round, functions: functions, target: target) {
         report(race)

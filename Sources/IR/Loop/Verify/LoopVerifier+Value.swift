@@ -34,14 +34,14 @@ extension LoopVerifier {
     return true
   }
 
-  /// Checks what a comparison computes: C may have the difference of the two sides.
+  /// Checks what a comparison computes: C may compute the difference of the two sides.
   mutating func verify(_ comparison: LoopComparison, in place: LoopPlace) {
     guard verify(comparison.left, in: place), verify(comparison.right, in: place) else { return }
     _ = verify(
       comparison.left, fits: place.magnitude(of: .subtract(comparison.left, comparison.right)), in: place)
   }
 
-  /// Checks that a loop's variable fits, the value that ends the loop as well.
+  /// Checks that a loop's variable fits, including the value that ends the loop.
   mutating func verifyLast(_ to: LoopIndex, step: Int, in place: LoopPlace) -> Bool {
     verify(to, fits: place.magnitude(of: .add(to, .constant(step))), in: place)
   }
@@ -94,7 +94,7 @@ extension LoopVerifier {
 
   mutating func verifyElement(_ index: LoopIndex, of name: String, count: Int, in place: LoopPlace) {
     guard verify(index, in: place), let form = place.form(of: index) else { return }
-    // Registers are names in C: one that does not exist must not be spelled, not even where it is never reached.
+    // Registers are names in C: one that does not exist must not be spelled, not even in code that is never reached.
     let isThere = IndexRange(0, count - 1).contains(place.analysis.range(of: form))
     if !isThere, place.analysis.isUnreachable || !place.analysis.proves(form, in: 0...max(count - 1, 0)) {
       report("\(name)[\(index)] may not exist: \(describe(form, in: place)), and \(name) has \(count) elements")

@@ -21,7 +21,7 @@ extension LoopVerifier {
       report("a vector has 1, 2, 4, ... 64 lanes, not \(type.lanes)")
     }
     for statement in function.body + [.letValue("", function.type, function.result)] where !isFormula(statement) {
-      // What its names would mean is no longer clear, and anything more said about them would mislead.
+      // It is no longer clear what its names mean, so any further message would mislead.
       return
     }
     var place = LoopPlace(bodyOf: function, target: target, valueFunctions: above, atoms: atoms)
@@ -29,7 +29,7 @@ extension LoopVerifier {
     verify(function.result, is: function.type, what: "the result", in: place)
   }
 
-  /// Reports a statement that is no `let` of a value, or touches memory.
+  /// Reports a statement that is not a `let` of a value, or touches memory.
   private mutating func isFormula(_ statement: LoopStatement) -> Bool {
     switch statement {
     case .letValue(_, _, let value):

@@ -1,41 +1,41 @@
 // Proves a loop program safe before any C exists. What holds of a program it accepts:
 //
 // Names
-//  1. Names are identifiers and no words of the language; buffers, functions and parameters are named once; a local
+//  1. Names are identifiers and not words of the language; buffers, functions and parameters are named once; a local
 //     name is not that of a buffer or of anything else in scope. What a statement mentions is defined before it.
-//  2. A function sees its parameters and nothing else. Calls do not recurse, directly or around a corner. A value
-//     function is `let`s and a result: it touches no memory, and applies only value functions declared above it.
+//  2. A function sees its parameters and nothing else. Calls do not recurse, directly or through other functions. A
+//     value function is `let`s and a result: it touches no memory, and applies only value functions declared above it.
 // Types
 //  3. Every value has a type (see `LoopValue+Type.swift`); masks have as many lanes as what they mask; conditions are
 //     one-lane masks; elements stored and assigned are those of their buffer or register.
 //  4. `let`s, indices, `in` views, inputs and weights are never written; `out` views are never read.
 // Bounds
-//  5. Each load, store, gather and prefetch lies inside its buffer or view. Only the first n lanes count where the mask
-//     is `lanemask n`; any other mask counts as full.
-//  6. Each element of a register array exists, in code that is never reached as well: C spells it.
+//  5. Each load, store, gather and prefetch lies inside its buffer or view. Only the first n lanes count if the mask is
+//     `lanemask n`; any other mask counts as full.
+//  6. Each element of a register array exists, also in code that is never reached: C spells it.
 //  7. Loops have finite bounds and a positive step, unrolled loops a constant number of rounds, and `while` loops a
 //     maximum; shifts move by less than the type's bits.
-//  8. Index arithmetic fits 32 bits: the sum of the sizes of all terms of an index, of both sides of a comparison, and of a
-//     loop's end and its step. So it does in whatever order C adds them, and where `ptrdiff_t` has 32 bits.
+//  8. Index arithmetic fits 32 bits: the sum of the sizes of all terms of an index, of both sides of a comparison, and
+//     of a loop's end and its step. It then fits in whatever order C adds them, also if `ptrdiff_t` has 32 bits.
 // Calls
 //  9. A function is proved for every call its declaration allows; each call is proved allowed: index arguments in their
 //     range, views large enough inside the caller's, of the same element, access rights and ranges of elements.
-// 10. Where a call writes one view, no other argument overlaps it, with one exception: the very same view, declared
-//     with the same count, may be passed twice to a function without calls and parallel loops, since element-wise
-//     kernels run in place. (So C for a view parameter must not say `restrict`.)
+// 10. If a call writes a view, no other argument overlaps it, with one exception: the very same view, declared with the
+//     same count, may be passed twice to a function without calls and parallel loops, since element-wise kernels run in
+//     place. (So C for a view parameter must not say `restrict`.)
 // Ranges
-// 11. Integers stored into a buffer or assigned to a register that declares a range stay in it; an index out of data
-//     stays in the range of its `let`. Arithmetic that may leave its type gives any number of the type, as it wraps around.
-//     Weights that declare a range have contents, and these are looked at. Inputs declare no range: nobody proves it.
-//     A bool out of memory is 0 or 1, whatever its byte holds.
+// 11. Integers stored into a buffer or assigned to a register that declares a range stay in it; an index that comes
+//     from data stays in the range of its `let`. Arithmetic that may leave its type gives any number of the type, as it
+//     wraps around. Weights that declare a range have contents, and these are looked at. Inputs declare no range: it
+//     could not be proved. A bool that is read from memory is 0 or 1, whatever its byte holds.
 // Initialisation (see `Initialization`)
 // 12. Each element of the arena, of scratch and of an output is written on every path before it is read, and each element
 //     of an output is written. Scratch holds nothing when a round of a parallel loop begins.
 // Parallel loops
 // 13. No round of a parallel loop touches an element that another round writes (see `LoopRaces`); calls inside are
-//     followed with their arguments put in. Scratch is exempt: each worker has its own, which holds nothing at first.
-//     No function that has a parallel loop, or calls one that does, is passed scratch.
-// 14. A round assigns no register from outside the loop; parallel loops are not nested, not through calls either.
+//     followed with their arguments in place of the parameters. Scratch is exempt: each worker has its own, which holds
+//     nothing at first. No function that has a parallel loop, or calls one that does, is passed scratch.
+// 14. A round assigns no register from outside the loop; parallel loops are not nested, not even through calls.
 //
 // Whatever the analysis does not know is refused. Not proved: that conversions from floats fit, or anything about the values
 // of floats.
@@ -58,9 +58,9 @@ struct LoopVerifier {
   let parallelFunctions: Set<String>
   let atoms = IndexAtoms()
   private(set) var diagnostics: [Diagnostic] = []
-  /// The function, or another part of the program, at hand.
+  /// The function, or another part of the program, that is being checked.
   var unit = ""
-  /// The statements around the one at hand, and it.
+  /// The statement that is being checked, after the statements around it.
   var path: [LoopStatement] = []
 
   init(program: LoopProgram, target: Target) {
@@ -79,7 +79,7 @@ struct LoopVerifier {
     parallelFunctions = parallel
   }
 
-  /// Notes a mistake at the statement at hand.
+  /// Notes a mistake at the current statement.
   mutating func report(_ message: String, notes: [String] = []) {
     let place = ([unit] + path.map(\.headline)).joined(separator: " / ")
     diagnostics.append(Diagnostic(message, at: .init(file: place), notes: notes))
@@ -115,7 +115,7 @@ struct LoopVerifier {
     guard isAcyclic else { return }
     var place = LoopPlace(entryOf: program, target: target, atoms: atoms)
     verify(program.entry, in: &place, around: LoopSurroundings())
-    // Accesses that are wrong already say nothing useful about what is written.
+    // Accesses that are already known to be wrong say nothing useful about what is written.
     guard diagnostics.isEmpty else { return }
     for failure in Initialization.failures(program, target: target, functions: functions) {
       path = failure.path
@@ -208,7 +208,7 @@ struct LoopVerifier {
     }
   }
 
-  /// Every called function exists and none calls itself; false where following calls would not end.
+  /// Checks that no function calls itself; false if one does, since following calls would not end.
   private mutating func verifyCalls() -> Bool {
     var finished: Set<String> = []
     var active: [String] = []
@@ -242,7 +242,7 @@ extension LoopStatement {
     }
   }
 
-  /// Names of the functions called here and inside, in order, repeats and all.
+  /// Names of the functions called here and inside, in order, with repetitions.
   var callees: [String] {
     if case .call(let name, _) = self { return [name] }
     return blocks.flatMap { $0.flatMap(\.callees) }

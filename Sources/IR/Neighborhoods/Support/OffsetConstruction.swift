@@ -3,18 +3,18 @@ import RealModule
 /// A kind of graph construction whose candidates are the pixels at fixed offsets, wrapping, whatever its parameters are. All
 /// of them are neighbours, the same for every image, unless the kind says otherwise.
 public protocol OffsetConstruction: GraphConstruction {
-  /// Throws a `Diagnostic` where a parameter is senseless.
+  /// Throws a `Diagnostic` if a parameter is invalid.
   func checkParameters() throws
 
   /// Where the candidates of a pixel lie.
   func offsets(height: Int, width: Int) -> [Offset]
 
-  /// The values of this kind that may be meant by a graph with certain offsets on `height` x `width` pixels, the likeliest
-  /// first: what a graph of rolls is held against when it is raised.
+  /// The values of this kind that a graph with certain offsets on `height` x `width` pixels may stand for, the
+  /// likeliest first. A graph of rolls is compared with them when it is raised.
   /// - Parameter first: the offset that the graph takes first.
   static func candidates(height: Int, width: Int, first: Offset) -> [Self]
 
-  /// How published code subtracts over this kind: what tells two kinds with the same offsets apart. Nil where it says
+  /// How published code subtracts over this kind. This tells two kinds with the same offsets apart. Nil if it says
   /// nothing.
   static var publishedDirection: Aggregate.Direction? { get }
 }

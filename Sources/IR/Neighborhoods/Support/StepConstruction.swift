@@ -15,7 +15,7 @@ extension StepConstruction {
     if step < 1 { throw Diagnostic("\(Self.kind): the step is \(step); it must be at least 1") }
   }
 
-  /// Several steps may have the same neighbours; the offset that comes first is the one by a single step.
+  /// Several steps may give the same neighbours; the first offset is that of a single step.
   public static func candidates(height: Int, width: Int, first: Offset) -> [Self] {
     let likely = [first.dy, first.dx].map(abs).filter { $0 > 0 }
     return (likely + Array(1..<max(height, width, 2))).map { Self(step: $0) }

@@ -1,6 +1,6 @@
 import RealModule
 
-/// a / b; of integers towards zero, and zero where b is.
+/// a / b; for integers rounded towards zero, and zero if b is zero.
 public struct Divide: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "divide"
 

@@ -1,6 +1,6 @@
 import RealModule
 
-/// a where a < b, b elsewhere; NaN where either is NaN.
+/// a where a < b, b elsewhere; NaN if either is NaN.
 public struct Minimum: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "minimum"
 

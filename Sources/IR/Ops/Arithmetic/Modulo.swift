@@ -1,7 +1,7 @@
 import RealModule
 
-/// What is left of a after the multiples of b; zero for integers where b is zero. The quotient that is taken away is at
-/// most 2^29 in loops, beyond which the remainder of floats is one of rounding.
+/// The remainder of a divided by b; zero for integers if b is zero. In loops the quotient of floats is at most 2^29:
+/// beyond that the remainder would be rounding error.
 public struct Modulo: BinaryOp, ArithmeticOp, IntegerElementwiseOp {
   public static let mnemonic = "modulo"
 
@@ -40,13 +40,13 @@ public struct Modulo: BinaryOp, ArithmeticOp, IntegerElementwiseOp {
     let size = builder.let("size", double, .unary(.absolute, b))
     let quotient = builder.let("quotient", double, .unary(.floor, .unary(.absolute, a) / size))
     let first = builder.let("rest", double, .unary(.absolute, a) - quotient * size)
-    // The quotient was rounded: one more or less may be right.
+    // The quotient was rounded, so it may be off by one.
     let low = LoopValue.select(.compare(.less, first, zero), first + size, first)
     let inside = builder.let("rest", double, low)
     let high = LoopValue.select(.compare(.greaterOrEqual, inside, size), inside - size, inside)
     let magnitude = builder.let("rest", double, high)
     let signed = builder.let("rest", double, .select(.compare(.less, a, zero), -magnitude, magnitude))
-    // Of an infinite divisor all is left.
+    // With an infinite divisor the remainder is all of a.
     let infinite = LoopValue.compare(.equal, size, .constant(.infinity, double))
     let finite = LoopValue.compare(.less, .unary(.absolute, a), .constant(.infinity, double))
     let rest = builder.let("rest", double, .select(.binary(.and, infinite, finite), a, signed))

@@ -1,7 +1,8 @@
 import RealModule
 
-/// a to the power b, as C's `pow` has it: NaN for a negative base and an exponent that is not an integer; x^0 and 1^x are 1;
-/// an odd power of minus zero has its sign. Of integers modulo 2 to their width, and towards zero where the exponent is negative.
+/// a to the power b, as C's `pow` has it: NaN for a negative base and an exponent that is not an integer; x^0 and 1^x
+/// are 1; an odd power of minus zero has its sign. Powers of integers wrap around, and are rounded towards zero if the
+/// exponent is negative.
 public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "power"
 
@@ -40,7 +41,7 @@ public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, Parameterless
     let mask = LoopType.mask(lanes: type.lanes)
     let infinity = literal(.infinity)
 
-    // The logarithm sees neither zero nor infinity: those bases are chosen apart, below.
+    // The logarithm gets neither zero nor infinity: those bases are handled separately below.
     let size = builder.let("size", type, .unary(.absolute, a))
     let isZero = builder.let("is_zero", mask, isEqual(a, literal(0)))
     let isInfinite = builder.let("is_infinite", mask, isEqual(size, infinity))
@@ -55,7 +56,7 @@ public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, Parameterless
     let atExtreme = LoopValue.select(isInfinite, grows, .select(isZero, shrinks, power))
     let magnitude = builder.let("magnitude", type, .select(isEqual(size, literal(1)), literal(1), atExtreme))
 
-    // A negative base is one whose reciprocal is: so is minus zero.
+    // A base counts as negative if its reciprocal is negative, as minus zero's is.
     let half = builder.let("half", type, b * literal(0.5))
     let isWhole = builder.let("is_whole", mask, isEqual(.unary(.floor, b), b))
     let isOdd = isBoth(isWhole, .compare(.notEqual, .unary(.floor, half), half))
@@ -76,7 +77,7 @@ public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, Parameterless
   public func apply(_ x: [Int64], _ element: ElementType) -> Int64 {
     let (base, exponent) = (x[0], x[1])
     if element != .u64 && exponent < 0 {
-      // 1 / base, to a power: only of units is that not less than one.
+      // 1 / base, to a power: it is less than one unless the base is 1 or -1.
       return base == 1 ? 1 : base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0
     }
     var result: Int64 = 1
@@ -90,8 +91,8 @@ public struct Power: BinaryOp, ArithmeticOp, IntegerElementwiseOp, Parameterless
     return result
   }
 
-  /// Square and multiply, a round for each bit of the exponent. Negative ones run over their two's complement, which
-  /// is right for the units: their powers repeat.
+  /// Square and multiply, a round for each bit of the exponent. For negative exponents the rounds run over the two's
+  /// complement, which is right for the bases 1 and -1: their powers repeat.
   public func buildInteger(
     _ builder: inout LoopBuilder, _ operands: [LoopValue], _ element: ElementType
   ) -> LoopValue {

@@ -1,6 +1,6 @@
 import RealModule
 
-/// -1, 0 or 1 as x is negative, zero or positive; NaN where x is.
+/// -1, 0 or 1 as x is negative, zero or positive; NaN if x is.
 public struct Sign: UnaryOp, ArithmeticOp, IntegerElementwiseOp, ParameterlessOp {
   public static let mnemonic = "sign"
 

@@ -1,6 +1,6 @@
 import RealModule
 
-/// Bits of integers combined, or truths.
+/// Bits of integers combined, or bools.
 public struct Bitwise: MixedElementwiseOp {
   public static let mnemonic = "bitwise"
   public static let operandNames = ["a", "b"]

@@ -1,7 +1,7 @@
 import RealModule
 
-/// Whether a stands in a relation to b: numbers by their size, truths by whether they are equal. NaN stands in none but
-/// `not_equal`.
+/// Whether a relation holds between a and b. Numbers compare by size, bools by equality. With NaN only `not_equal`
+/// holds.
 public struct Comparison: MixedElementwiseOp {
   public static let mnemonic = "compare"
   public static let operandNames = ["a", "b"]

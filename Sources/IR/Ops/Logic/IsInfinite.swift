@@ -1,6 +1,6 @@
 import RealModule
 
-/// Whether each float is infinite, of the signs that are asked for.
+/// Whether each float is an infinity of one of the given signs.
 public struct IsInfinite: MixedElementwiseOp {
   public static let mnemonic = "is_infinite"
   public static let operandNames = ["x"]
@@ -43,7 +43,7 @@ public struct IsInfinite: MixedElementwiseOp {
     case (true, true): return .binary(.or, isEqual(.infinity), isEqual(-.infinity))
     case (true, false): return isEqual(.infinity)
     case (false, true): return isEqual(-.infinity)
-    // Of neither sign: what differs from itself and equals itself, which nothing does.
+    // For neither sign: differs from itself and equals itself, which is never true.
     case (false, false): return .binary(.and, isEqual(.infinity), isEqual(-.infinity))
     }
   }

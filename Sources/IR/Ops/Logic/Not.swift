@@ -1,6 +1,6 @@
 import RealModule
 
-/// The complement of each truth, or of an integer's bits.
+/// The complement of each bool, or of an integer's bits.
 public struct Not: MixedElementwiseOp, ParameterlessOp {
   public static let mnemonic = "not"
   public static let operandNames = ["x"]

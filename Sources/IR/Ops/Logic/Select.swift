@@ -1,13 +1,13 @@
 import RealModule
 
-/// a where the condition holds, b elsewhere.
+/// a if the condition holds, else b.
 public struct Select: MixedElementwiseOp, ParameterlessOp {
   public static let mnemonic = "select"
   public static let operandNames = ["condition", "a", "b"]
 
   public init() {}
 
-  /// Whichever of two zeros is chosen.
+  /// Zero, whichever of two zeros is chosen.
   public var mapsZeroToZero: Bool { true }
 
   public func resultElement(_ operands: OperandElements) throws -> ElementType {

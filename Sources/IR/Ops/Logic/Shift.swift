@@ -1,6 +1,6 @@
 import RealModule
 
-/// Bits of unsigned integers moved by `amount` places: zeros come in, and nothing is left where there are as many places
+/// Bits of unsigned integers moved by `amount` places: zeros come in, and nothing is left if there are as many places
 /// as bits.
 public struct Shift: MixedElementwiseOp {
   public static let mnemonic = "shift"

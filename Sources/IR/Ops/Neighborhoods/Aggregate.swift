@@ -1,7 +1,7 @@
 import RealModule
 
 /// Gathers the features of each pixel's neighbours into one vector a pixel: operands x [N, C, H, W], a neighbourhood of
-/// its pixels and, where the neighbours are not those pixels themselves, the candidates' features [N, C, h, w].
+/// its pixels and, if the neighbours are not those pixels themselves, the candidates' features [N, C, h, w].
 public struct Aggregate: Op {
   public static let mnemonic = "aggregate"
 
@@ -22,9 +22,10 @@ public struct Aggregate: Op {
   }
 
   public var kind: Kind
-  /// Of differences; the other kinds have none.
+  /// The direction of differences; the other kinds have none.
   public var direction: Direction
-  /// What the maximum of differences starts at; nil starts it at the first neighbour. 0 makes each pixel its own neighbour.
+  /// What the maximum of differences starts at; with nil it starts at the first neighbour. 0 makes each pixel its own
+  /// neighbour.
   public var start: Double?
 
   /// An aggregation of the neighbours' features themselves, `maximum` or `sum`.
@@ -51,7 +52,7 @@ public struct Aggregate: Op {
       + (start.map { [Attribute("start", .float($0))] } ?? [])
   }
 
-  /// Where all features are zero so are the differences; the start must not exceed them.
+  /// If all features are zero, so are the differences; the start must not exceed them.
   public var mapsZeroToZero: Bool { (start ?? 0) <= 0 }
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {

@@ -3,7 +3,7 @@ import RealModule
 /// What a convolution over a graph's edges reads: for every pixel i and neighbour j the features of i and then x_j - x_i,
 /// [N, 2 C, H * W, neighbours] (EdgeConv, Wang et al., arXiv:1801.07829, as in the published code of ViG).
 ///
-/// Operands as for `aggregate`: x [N, C, H, W], a neighbourhood of its pixels and, where the neighbours are not those
+/// Operands as for `aggregate`: x [N, C, H, W], a neighbourhood of its pixels and, if the neighbours are not those
 /// pixels themselves, the candidates' features [N, C, h, w].
 public struct EdgeFeatures: ParameterlessOp {
   public static let mnemonic = "edge_features"

@@ -3,8 +3,8 @@ import RealModule
 /// The mean of the features of each hyperedge's pixels, or of each pixel's hyperedges: operands features and a
 /// hypergraph; [N, C, H, W] to [N, C, hyperedges, 1], or back.
 ///
-/// As the published code pads its lists (VITA-Group/ViHGNN): every list counts as long as the longest of the whole
-/// batch, at least 1, and what a list lacks of that are so many times the image's last pixel, or last hyperedge.
+/// Lists are padded as in the published code (VITA-Group/ViHGNN): every list is as long as the longest of the whole
+/// batch, at least 1, and is filled up with the image's last pixel, or last hyperedge.
 public struct IncidenceMean: Op {
   public static let mnemonic = "incidence_mean"
 

@@ -2,9 +2,9 @@ import RealModule
 
 /// What a data-dependent graph chose, as a float32 tensor: 0 or 1 for each gate [offsets, N, H, W], the index of each
 /// neighbour [N, H * W, k], or for each pixel and hyperedge [N, H * W, hyperedges] 1 for a member and 2 for one that
-/// reads it only. Graphs live inside a compiled model; this is how one gets out, to be looked at or replayed.
+/// reads it only. Graphs exist only inside a compiled model; this op makes one an output, to be looked at or replayed.
 ///
-/// Exact: a float32 holds every index below 2^24, and there are no more candidates in any graph that can be built.
+/// The result is exact: a float32 holds every index below 2^24, and a graph that can be built has no more candidates.
 public struct Links: ParameterlessOp {
   public static let mnemonic = "links"
 

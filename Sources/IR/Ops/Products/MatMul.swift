@@ -1,6 +1,7 @@
 import RealModule
 
-/// Matrix product over the last two axes, [..., M, K] times [..., K, N]; the axes before broadcast. Integers wrap around.
+/// Matrix product over the last two axes, [..., M, K] times [..., K, N]; the axes before these broadcast. Integers wrap
+/// around.
 public struct MatMul: ParameterlessOp {
   public static let mnemonic = "matmul"
 
@@ -89,7 +90,7 @@ public struct MatMul: ParameterlessOp {
       let column = index[index.count - 1]
       let sum = builder.register("sum", type, .constant(0, type))
       builder.loop("k", 0, .constant(depth)) { builder, step in
-        // `loadBroadcast` would read a row or column of extent 1 at 0, which is where the loop stands anyway.
+        // `loadBroadcast` would read a row or column of extent 1 at 0, which is the loop's index anyway.
         let left = a.loadComputingBroadcast(batch + [row, step])
         let right = b.loadComputingBroadcast(batch + [step, column])
         let isReal = type.element?.isFloat == true

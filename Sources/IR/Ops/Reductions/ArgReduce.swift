@@ -1,6 +1,6 @@
 import RealModule
 
-/// Where the greatest or the least element along an axis stands, as i64. NaN is passed over unless it stands first.
+/// The place of the greatest or the least element along an axis, as i64. NaN is skipped unless it comes first.
 public struct ArgReduce: Op {
   public static let mnemonic = "arg_reduce"
 
@@ -13,7 +13,7 @@ public struct ArgReduce: Op {
   public var axis: Int
   /// Whether the axis stays, with extent 1.
   public var keepDims: Bool
-  /// Of equal ones the last, and not the first.
+  /// Whether the last of equal elements is chosen, and not the first.
   public var selectLast: Bool
 
   public init(kind: Kind, axis: Int, keepDims: Bool, selectLast: Bool = false) {
@@ -37,7 +37,7 @@ public struct ArgReduce: Op {
     ]
   }
 
-  /// Of zeros the first is chosen.
+  /// If all are zero, the first is chosen.
   public var mapsZeroToZero: Bool { !selectLast }
 
   private func resultShape(_ shape: [Int]) -> [Int] {
@@ -57,7 +57,7 @@ public struct ArgReduce: Op {
   ) throws -> [RuntimeValue<T>] {
     let x = operands[0].tensor
     let order = AxisSplit(shape: x.shape, inner: [resolvedAxis(axis, rank: x.shape.count)])
-    /// The place that `isBetter` prefers over all before it, or over all before and after.
+    /// The place that `isBetter` prefers to all others; of equal ones the first or, if the last is asked for, the last.
     func place(_ count: Int, _ isBetter: (Int, Int) -> Bool) -> Int64 {
       let best = (1..<max(1, count)).reduce(0) { best, next in
         (selectLast ? !isBetter(best, next) : isBetter(next, best)) ? next : best

@@ -1,6 +1,6 @@
 import RealModule
 
-/// Sums or products of the elements along an axis up to each.
+/// For each element the sum or product of the elements along an axis up to it.
 public struct Cumulate: Op {
   public static let mnemonic = "cumulate"
 

@@ -91,11 +91,11 @@ public struct LayerNorm: Op {
     }
   }
 
-  /// Terms that a plain sum may have: over 65,536, as where a whole image is normalised, it is wrong by 1e-5.
+  /// The most terms that a plain sum may have: a sum of 65,536, as when a whole image is normalised, is wrong by 1e-5.
   private static let mostPlainTerms = 1024
 
-  /// A sum over the normalised elements; of many, one that carries along what rounding loses.
-  /// - Parameter add: the partial sum with an element's term added; the term alone where there is none.
+  /// A sum over the normalised elements; if there are many, one that also carries what rounding loses.
+  /// - Parameter add: the partial sum with an element's term added; the term alone if there is none.
   private func total(
     _ builder: inout LoopBuilder, _ name: String, _ type: LoopType, over shape: [Int],
     _ add: (inout LoopBuilder, [LoopIndex], LoopValue?) -> LoopValue

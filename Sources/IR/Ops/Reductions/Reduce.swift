@@ -1,7 +1,7 @@
 import RealModule
 
-/// All elements along some axes folded into one, of the same type. Integers wrap around, and their mean is rounded towards
-/// zero; of truths there are a maximum and a minimum. Where an element is NaN, so is the result.
+/// All elements along some axes folded into one, of the same type. Integers wrap around, and their mean is rounded
+/// towards zero; of bools there are a maximum and a minimum. If an element is NaN, so is the result.
 public struct Reduce: Op {
   public static let mnemonic = "reduce"
 
@@ -29,7 +29,7 @@ public struct Reduce: Op {
       }
     }
 
-    /// Whether it means something on elements of a type.
+    /// Whether it is defined on elements of a type.
     public func isDefined(on element: ElementType) -> Bool {
       switch self {
       case .maximum, .minimum: true
@@ -164,7 +164,7 @@ public struct Reduce: Op {
       switch kind {
       case .sum, .mean, .l1, .l2, .sumOfSquares, .logSum, .logSumExp: start = .constant(0, type)
       case .product: start = .constant(1, type)
-      // Either takes its first element twice, which changes nothing.
+      // Both take their first element twice, which changes nothing.
       case .maximum, .minimum: start = element(first)
       }
       let register = builder.register("fold", type, start)

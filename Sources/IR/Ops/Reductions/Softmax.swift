@@ -34,7 +34,7 @@ public struct Softmax: ExponentialShares {
     let result = results[0]
     let type = x.computingType
     overRows(&builder, x) { builder, split, outer, greatest in
-      // Exponentials are computed twice rather than read back: the result is only ever written.
+      // Exponentials are computed twice rather than read back: the result is only written, never read.
       func exponential(_ builder: inout LoopBuilder, _ index: [LoopIndex]) -> LoopValue {
         let shifted = builder.let("shifted", type, x.loadComputing(index) - greatest)
         return LoopMath.exp(&builder, shifted, type)

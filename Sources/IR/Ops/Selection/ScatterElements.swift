@@ -1,6 +1,6 @@
-/// A copy of data with updates written along an axis: the update at a place goes to the same place, but along the axis
-/// to where the index at it says. Indices and updates have one shape, nowhere larger than data but along the axis.
-/// Indices are as in `ScatterOp`.
+/// A copy of data with updates written along an axis: an update goes to its own place, except along the axis, where the
+/// index at that place says. Indices and updates have one shape, nowhere larger than data but along the axis. Indices
+/// are as in `ScatterOp`.
 public struct ScatterElements: ScatterOp {
   public static let mnemonic = "scatter_elements"
 

@@ -84,7 +84,7 @@ public struct TopK: Op {
       indices = places
     case .integer(let integers):
       let (chosen, places) = result(integers) { a, b in
-        // What is beyond the signed range is stored by its bits.
+        // Numbers beyond the signed range are stored by their bits.
         if x.element == .u64 {
           let (a, b) = (UInt64(bitPattern: a), UInt64(bitPattern: b))
           return largest ? a > b : a < b
@@ -97,8 +97,8 @@ public struct TopK: Op {
     return [.tensor(values), .tensor(Tensor(element: .i64, shape: shape, integer: indices))]
   }
 
-  /// One line after the other, `k` times through it: each time the first, in order, of those that follow the one found
-  /// before.
+  /// One line after the other, `k` times through each: each time it finds the first, in order, of those that follow the
+  /// one found before.
   // Long because its comparisons are small functions of the element type, used by one nest of loops.
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
     let x = operands[0]
@@ -124,7 +124,7 @@ public struct TopK: Op {
       let (special, ordinary) = largest ? (a, b) : (b, a)
       return either(better, both(isNaN(special), .compare(.equal, ordinary, ordinary)))
     }
-    /// Whether neither of two comes before the other but by its place.
+    /// Whether only their places decide which of two comes first.
     func ties(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
       let equal = LoopValue.compare(.equal, a, b)
       return element.isFloat ? either(equal, both(isNaN(a), isNaN(b))) : equal

@@ -11,7 +11,7 @@ public struct Pad: Op {
     case reflect
     /// The border repeats the edge.
     case edge
-    /// The border is what lies at the other end, again and again.
+    /// The border repeats what lies at the other end.
     case wrap
   }
 
@@ -50,7 +50,7 @@ public struct Pad: Op {
     let x = try checker.tensor(0)
     try checker.check("before", before, count: x.rank, minimum: 0)
     try checker.check("after", after, count: x.rank, minimum: 0)
-    // Each has loops of its own for what is before, inside and after.
+    // Each axis has loops of its own for what is before, inside and after.
     let bordered = (0..<x.rank).filter { before[$0] > 0 || after[$0] > 0 }
     if bordered.count > Self.mostAxes {
       throw checker.problem("it pads \(bordered.count) axes; at most \(Self.mostAxes) are possible at once")
@@ -93,7 +93,7 @@ public struct Pad: Op {
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
     let x = operands[0]
     let result = results[0]
-    /// `source` holds the operand's index, nil as soon as one axis is in a constant border.
+    /// `source` holds the operand's index; nil if any axis is in a constant border.
     func nest(_ builder: inout LoopBuilder, _ target: [LoopIndex], _ source: [LoopIndex]?) {
       let axis = target.count
       if axis == x.shape.count {

@@ -1,6 +1,6 @@
 import RealModule
 
-/// The same elements in row-major order under another shape; one extent may be -1, which stands for what is left.
+/// The same elements in row-major order under another shape; one extent may be -1 and is then inferred.
 public struct Reshape: Op {
   public static let mnemonic = "reshape"
 

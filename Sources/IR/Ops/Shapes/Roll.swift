@@ -1,7 +1,7 @@
 import RealModule
 
-/// Elements moved `shifts` places towards the end of `axes`, those pushed out coming in at the front, as `torch.roll`
-/// does: result[i] = x[(i - shift) mod n].
+/// Elements moved `shifts` places towards the end of `axes`, and those pushed out come in at the front, as in
+/// `torch.roll`: result[i] = x[(i - shift) mod n].
 public struct Roll: Op {
   public static let mnemonic = "roll"
 
@@ -22,7 +22,7 @@ public struct Roll: Op {
 
   public var mapsZeroToZero: Bool { true }
 
-  /// For every axis, the position that comes to the front: 0 where nothing moves.
+  /// For every axis, the position that comes to the front: 0 if nothing moves.
   private func fronts(_ shape: [Int]) -> [Int] {
     var fronts = [Int](repeating: 0, count: shape.count)
     for (shift, axis) in zip(shifts, axes) {

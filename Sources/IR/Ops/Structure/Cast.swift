@@ -1,7 +1,8 @@
 import RealModule
 
-/// The nearest value of another element type: floats become integers towards zero and clamped to what the type holds, NaN
-/// zero; integers become narrower ones modulo 2 to their width; a truth is whether a number is other than zero.
+/// The nearest value of another element type: a float becomes an integer by rounding towards zero and clamping to the
+/// type's range, and NaN becomes 0; integers wrap around when they become narrower; a bool says whether a number is not
+/// zero.
 public struct Cast: MixedElementwiseOp {
   public static let mnemonic = "cast"
   public static let operandNames = ["x"]
@@ -44,7 +45,7 @@ public struct Cast: MixedElementwiseOp {
     element == .f64 ? T(value) : T(rounded(Float(value)))
   }
 
-  /// Half floats are rounded to: what they leave out is why one casts to them.
+  /// Casting to half floats rounds: dropping the digits they do not hold is the purpose of such a cast.
   private func rounded<T: BinaryFloatingPoint>(_ value: T) -> T {
     switch element {
     case .f16: T(HalfFloat.float(f16: HalfFloat.f16(Float(value))))
@@ -68,7 +69,7 @@ public struct Cast: MixedElementwiseOp {
     if element == .bool { return .compare(.notEqual, x[0], .constant(0, from)) }
     let to = LoopType(element.computing)
     if from == to { return x[0] }
-    // A truth is 0 or 1, and fits.
+    // A bool is 0 or 1, which fits any type.
     return .convert(x[0], to, saturating: elements[0].isFloat && !element.isFloat)
   }
 }

@@ -11,7 +11,7 @@ public struct Constant: Op {
     case inline([Double])
   }
 
-  /// Constants of at most so many elements print inline when a pass makes them.
+  /// Constants of at most this many elements print inline when a pass makes them.
   public static let inlineLimit = 16
 
   public var type: TensorType
@@ -40,7 +40,7 @@ public struct Constant: Op {
     }
   }
 
-  /// False unless all of it is zero; what is not known counts as something else.
+  /// True only if all elements are known to be zero.
   public var mapsZeroToZero: Bool {
     switch source {
     case .named: false
@@ -67,7 +67,7 @@ public struct Constant: Op {
     return [.tensor(type)]
   }
 
-  /// The contents, out of `weights` where they are named.
+  /// The contents, from `weights` if they are named.
   public func contents<T: Real & BinaryFloatingPoint & Sendable>(in weights: [String: TensorData]) throws -> Tensor<T> {
     switch source {
     case .inline(let values):

@@ -1,6 +1,6 @@
 import RealModule
 
-/// The name of a kernel, as a `fuse` has it in the text form. Which there are is known to `Passes`.
+/// The name of a kernel, as a `fuse` has it in the text form. `Passes` knows which kernels there are.
 public struct KernelName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
   public let description: String
 

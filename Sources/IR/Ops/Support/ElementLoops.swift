@@ -1,4 +1,4 @@
-// Elements of any type in loops: half floats are computed with in float32, truths as bytes of 0 and 1.
+// Elements of any type in loops: half floats are computed with in float32, bools as bytes of 0 and 1.
 
 extension ElementType {
   /// The type in which loops compute with elements of this one.
@@ -10,7 +10,7 @@ extension ElementType {
     }
   }
 
-  /// `value` modulo 2 to the width of this integer type, as its elements are stored; a truth is 1 unless it is zero.
+  /// `value` modulo 2 to the width of this integer type, as its elements are stored; a bool is 1 unless it is zero.
   func wrapped(_ value: Int64) -> Int64 {
     switch self {
     case .i8: Int64(Int8(truncatingIfNeeded: value))
@@ -25,7 +25,7 @@ extension ElementType {
     }
   }
 
-  /// Whether stored integer `a` is less than `b`: those of 64 bits without a sign are stored as their bits.
+  /// Whether stored integer `a` is less than `b`: unsigned ones of 64 bits are stored as their bits.
   func isLess(_ a: Int64, _ b: Int64) -> Bool {
     self == .u64 ? UInt64(bitPattern: a) < UInt64(bitPattern: b) : a < b
   }
@@ -47,7 +47,7 @@ extension LoopTensor {
 }
 
 extension LoopBuilder {
-  /// Stores what was computed in the tensor's computing type; a truth is one unless it is zero.
+  /// Stores what was computed in the tensor's computing type; a bool is one unless it is zero.
   mutating func storeComputed(_ tensor: LoopTensor, _ index: [LoopIndex], _ value: LoopValue) {
     let element = tensor.type.element
     let stored: LoopValue =
@@ -61,22 +61,22 @@ extension LoopBuilder {
 }
 
 extension LoopValue {
-  /// A mask of one lane as an element of a tensor of truths.
+  /// A mask of one lane as an element of a tensor of bools.
   static func truth(_ mask: LoopValue) -> LoopValue {
     .select(mask, .constant(1, LoopType(.bool)), .constant(0, LoopType(.bool)))
   }
 
-  /// The greater of two floats; NaN where either is NaN. Both are used twice.
+  /// The greater of two floats; NaN if either is NaN. Both are used twice.
   static func maximumOrNaN(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
     .select(.compare(.notEqual, a, a), a, .maximum(a, b))
   }
 
-  /// The lesser of two floats; NaN where either is NaN. Both are used twice.
+  /// The lesser of two floats; NaN if either is NaN. Both are used twice.
   static func minimumOrNaN(_ a: LoopValue, _ b: LoopValue) -> LoopValue {
     .select(.compare(.notEqual, a, a), a, .minimum(a, b))
   }
 
-  /// A literal of a type, rounded to float32 where that is the type.
+  /// A literal of a type, rounded to float32 if that is the type.
   static func literal(_ value: Double, _ type: LoopType) -> LoopValue {
     .constant(type.element == .f32 ? Double(Float(value)) : value, type)
   }

@@ -26,7 +26,7 @@ extension ArithmeticOp {
   }
 }
 
-/// An elementwise op that means something on integers too: modulo 2 to the width of their type.
+/// An elementwise op that is defined on integers too, where it wraps around.
 public protocol IntegerElementwiseOp: ElementwiseOp {
   /// The reference on integers of type `element`, which wrap around; the caller wraps the result.
   func apply(_ x: [Int64], _ element: ElementType) -> Int64
@@ -38,7 +38,7 @@ public protocol IntegerElementwiseOp: ElementwiseOp {
 extension ElementwiseOp {
   public var mapsZeroToZero: Bool { apply([Double](repeating: 0, count: Self.arity)) == 0 }
 
-  /// Float32 and integers in their own type; half floats in float32; float64 in its own type where the op is arithmetic
+  /// Float32 and integers in their own type; half floats in float32; float64 in its own type if the op is arithmetic
   /// alone, else in float32.
   public func buildLoops(_ builder: inout LoopBuilder, operands: [LoopTensor], results: [LoopTensor]) throws {
     let result = results[0]
@@ -152,8 +152,8 @@ extension BinaryOp {
     walk.run(a, b) { apply($0, $1) }
   }
 
-  /// The result keeps the layout of the operands that have its shape: that of an image in memory where one of them is, as a
-  /// constant beside it is row-major.
+  /// The result keeps the layout of the operands that have its shape: if one of them is an image in memory, its layout,
+  /// since a constant beside it is row-major.
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["a", "b"])
     let a = try checkedOperand(checker, 0)

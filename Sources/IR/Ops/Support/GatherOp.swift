@@ -1,9 +1,9 @@
 import RealModule
 
-/// An op that reads a tensor at places that a tensor of indices says: operands data and indices (i32 or i64).
+/// An op that reads a tensor at places that a tensor of indices gives: operands data and indices (i32 or i64).
 ///
-/// A negative index counts from the end. One that is outside the axis all the same, which ONNX leaves undefined, is
-/// taken for the nearest that is inside: whatever data holds, nothing else is read.
+/// A negative index counts from the end. ONNX leaves an index that is still outside the axis undefined. Here it counts
+/// as the nearest one inside, so nothing outside the data is read.
 protocol GatherOp: Op {
   /// The shape of the result; throws what does not fit.
   func resultShape(_ data: TensorType, _ indices: TensorType, _ checker: OperandChecker) throws -> [Int]
@@ -69,7 +69,8 @@ extension GatherOp {
       var lets = builder
       let source = source(of: index, data: data.shape, indices: indices.shape, constant: { LoopIndex.constant($0) }) {
         place, axis in
-        // Between the end counted backwards and the end, so that one addition and a remainder finish it.
+        // Clamped to between the first element counted from the end and the last, so that one addition and a remainder
+        // are enough.
         let extent = data.shape[axis]
         let bounds = indices.type.element.integerRange ?? Int.min...Int.max
         let low = LoopValue.constant(Double(max(-extent, bounds.lowerBound)), indices.loopType)

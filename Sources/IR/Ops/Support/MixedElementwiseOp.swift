@@ -3,7 +3,7 @@ import RealModule
 /// One element while the interpreter runs.
 public enum ElementValue<T: Real & BinaryFloatingPoint & Sendable>: Sendable {
   case real(T)
-  /// Of integers and truths; those of 64 bits without a sign are their bits.
+  /// The value of an integer or a bool; unsigned integers of 64 bits are stored as their bits.
   case integer(Int64)
 
   /// The real; a bug of ours on an integer.
@@ -25,7 +25,7 @@ public protocol MixedElementwiseOp: Op {
   /// What the operands are called, in order.
   static var operandNames: [String] { get }
 
-  /// The element type of the result, or a `Diagnostic` about an operand; shapes are looked at elsewhere.
+  /// The element type of the result, or a `Diagnostic` about an operand; shapes are checked elsewhere.
   func resultElement(_ checker: OperandElements) throws -> ElementType
 
   /// The reference: one element of the result from one of each operand, `elements` their types.
@@ -33,7 +33,7 @@ public protocol MixedElementwiseOp: Op {
     _ x: [ElementValue<T>], _ elements: [ElementType]
   ) -> ElementValue<T>
 
-  /// The loop form on scalars in the types that loops compute in, `elements` being the operands' own; a truth is a mask
+  /// The loop form on scalars in the types that loops compute in, `elements` being the operands' own; a bool is a mask
   /// of one lane in the result, a byte of 0 or 1 in operands. Operands are variables, so that they may be used twice.
   func buildScalar(_ builder: inout LoopBuilder, _ x: [LoopValue], _ elements: [ElementType]) -> LoopValue
 }
@@ -50,7 +50,7 @@ public struct OperandElements {
 
   func failure(_ index: Int, mustBe expected: String) -> Diagnostic { checker.failure(index, mustBe: expected) }
 
-  /// That one operand is of the type of another.
+  /// Checks that one operand has the type of another.
   func same(_ index: Int, as other: Int) throws {
     let element = try any(other)
     if try any(index) != element {

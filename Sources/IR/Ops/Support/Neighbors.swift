@@ -1,6 +1,6 @@
 extension NeighborhoodValue {
-  /// The neighbours of an image's pixels, place by place in their order: for each place, every pixel's candidate. A
-  /// graph without gates, whose pixels all have as many.
+  /// The neighbours of an image's pixels, place by place in their order: for each place, every pixel's candidate. For a
+  /// graph without gates, whose pixels all have equally many.
   func places(image n: Int, height: Int, width: Int) -> [[Int]] {
     let pixels = height * width
     switch self {
@@ -21,8 +21,9 @@ extension NeighborhoodValue {
 }
 
 extension OperandChecker {
-  /// How many neighbours each pixel of operand 0 has, for operands x, a neighbourhood and, by index, candidates. Typing of
-  /// whatever reads neighbours' features; how many a gate admits is not known, and is the most there can be.
+  /// How many neighbours each pixel of operand 0 has, for operands x, a neighbourhood and, by index, candidates. For
+  /// typing the ops that read neighbours' features. How many neighbours a gate admits is not known, so it counts as all
+  /// of them.
   func neighborCount(over x: TensorType) throws -> Int {
     let graph = try neighborhood(1)
     if graph.batch != x.shape[0] || graph.height != x.shape[2] || graph.width != x.shape[3] {
@@ -51,7 +52,7 @@ extension OperandChecker {
     }
   }
 
-  /// Refuses gates: what a neighbour that is not admitted counts as is published for max-relative only.
+  /// Refuses gates: only for max-relative is it published what a neighbour that is not admitted counts as.
   func refuseGates(_ what: String) throws {
     if case .gatedOffsets = try neighborhood(1).form {
       let reason = "what \(what) does about a neighbour that is not admitted is not defined"

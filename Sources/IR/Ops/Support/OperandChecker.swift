@@ -63,14 +63,14 @@ struct OperandChecker {
     return type
   }
 
-  /// A tensor of integers, truths apart.
+  /// A tensor of integers, not bools.
   func integers(_ index: Int) throws -> TensorType {
     let type = try plain(index)
     if type.element.isFloat || type.element == .bool { throw failure(index, mustBe: "a tensor of integers") }
     return type
   }
 
-  /// A tensor of truths.
+  /// A tensor of bools.
   func truths(_ index: Int) throws -> TensorType {
     let type = try tensor(index)
     if type.element != .bool { throw failure(index, mustBe: "a tensor of bool") }
@@ -98,7 +98,7 @@ struct OperandChecker {
     return type
   }
 
-  /// Every extent positive, and no more axes and elements than can be computed with.
+  /// Every extent positive, and not more axes and elements than can be computed with.
   func checkShape(_ shape: [Int]) throws {
     if let text = Extents.problem(shape) { throw problem(text) }
   }
@@ -133,8 +133,8 @@ struct OperandChecker {
 }
 
 extension TensorType {
-  /// The type of a result of another shape: of this element type, in this layout where the rank stays, and quantised
-  /// alike where that does not depend on an axis.
+  /// The type of a result of another shape. It has this element type. It keeps the layout if the rank stays, and the
+  /// quantisation if that does not depend on an axis.
   func with(shape: [Int]) -> TensorType {
     TensorType(
       element, shape, layout: shape.count == rank ? layout : .rowMajor,

@@ -10,11 +10,11 @@ public enum ScatterReduction: String, CaseIterable, Hashable, Sendable {
   case minimum = "min"
 }
 
-/// An op that writes updates into a copy of a tensor at places that a tensor of indices says: operands data, indices
+/// An op that writes updates into a copy of a tensor at places that a tensor of indices gives: operands data, indices
 /// (i32 or i64) and updates.
 ///
-/// Updates are taken in row-major order, one after the other. A negative index counts from the end; one that is outside
-/// the axis all the same, which ONNX leaves undefined, is taken for the nearest that is inside.
+/// Updates are taken in row-major order, one after the other. A negative index counts from the end; one that is still
+/// outside the axis, which ONNX leaves undefined, counts as the nearest one inside.
 protocol ScatterOp: Op {
   var reduction: ScatterReduction { get }
 
@@ -106,7 +106,8 @@ extension ScatterOp {
       var lets = builder
       let place = target(of: update, data: data.shape, indices: indices.shape, constant: { LoopIndex.constant($0) }) {
         place, axis in
-        // Between the end counted backwards and the end, so that one addition and a remainder finish it.
+        // Clamped to between the first element counted from the end and the last, so that one addition and a remainder
+        // are enough.
         let extent = data.shape[axis]
         let low = LoopValue.constant(Double(-extent), indices.loopType)
         let high = LoopValue.constant(Double(extent - 1), indices.loopType)

@@ -7,7 +7,7 @@ func rowMajorStrides(_ shape: [Int]) -> [Int] {
   return strides
 }
 
-/// The shape two shapes broadcast to by numpy's rule; nil where they do not fit.
+/// The shape two shapes broadcast to by numpy's rule; nil if they do not fit.
 func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int]? {
   let rank = max(a.count, b.count)
   var shape = [Int](repeating: 1, count: rank)

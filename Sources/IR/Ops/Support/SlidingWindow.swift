@@ -12,7 +12,7 @@ struct SlidingWindow {
   /// operand and its leading padding is dropped, as PyTorch does.
   var roundsUp = false
 
-  /// Rows and columns of the result; throws when the parameters are senseless or the window does not fit.
+  /// Rows and columns of the result; throws if the parameters are invalid or the window does not fit.
   func outputSize(height: Int, width: Int, _ checker: OperandChecker) throws -> [Int] {
     try checker.check("kernel", kernel, count: 2, minimum: 1)
     try checker.check("strides", strides, count: 2, minimum: 1)
@@ -42,12 +42,12 @@ struct SlidingWindow {
     }
   }
 
-  /// Whether the window sees at some output nothing but padding.
+  /// Whether at some output the window sees nothing but padding.
   func missesOperand(height: Int, width: Int) -> Bool {
     zip([height, width], outputSize(height: height, width: width)).enumerated().contains { axis, extents in
       let (extent, outputs) = extents
       if (outputs - 1) * strides[axis] - padding[axis] >= extent { return true }
-      // Those that begin inside see what they begin at; of the others the first tap inside counts.
+      // A window that begins inside sees its first element; for the others the first tap inside counts.
       return (0..<min(outputs, ceilDivide(padding[axis], strides[axis]))).contains { output in
         let first = output * strides[axis] - padding[axis]
         let tap = ceilDivide(-first, dilation[axis])
@@ -56,7 +56,7 @@ struct SlidingWindow {
     }
   }
 
-  /// Where along an axis the first tap lies that is inside the operand, of a window that sees some of it.
+  /// The place along an axis of a window's first tap inside the operand; the window must see some of it.
   func firstInside(_ output: LoopIndex, axis: Int, extent: Int) -> LoopIndex {
     let first = output * strides[axis] - .constant(padding[axis])
     let inside = padding[axis] > 0 ? LoopIndex.maximum(first, first % dilation[axis]) : first
@@ -64,7 +64,7 @@ struct SlidingWindow {
   }
 
   /// Calls `body` inside loops over the window's taps at output (oy, ox) with (ky, kx) and the operand's (y, x), and
-  /// only for taps inside the operand: tested where a window can reach the border.
+  /// only for taps inside the operand: tested only if a window can reach the border.
   func buildTaps(
     _ builder: inout LoopBuilder, height: Int, width: Int, oy: LoopIndex, ox: LoopIndex,
     _ body: (inout LoopBuilder, _ ky: LoopIndex, _ kx: LoopIndex, _ y: LoopIndex, _ x: LoopIndex) -> Void

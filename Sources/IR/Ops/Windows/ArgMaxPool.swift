@@ -1,7 +1,7 @@
 import RealModule
 
-/// Where the maximum of each window is that slides over the spatial axes of x [N, C, D1, .., Dk]: the place in all of x,
-/// counted row-major (i64), as ONNX's MaxPool gives it. Of equal elements the first of the window counts.
+/// The place of the maximum of each window that slides over the spatial axes of x [N, C, D1, .., Dk]: counted row-major
+/// over all of x (i64), as ONNX's MaxPool gives it. Of equal elements the first of the window counts.
 ///
 /// Windows are as in `MaxPool`, for any number of axes: padding never wins.
 public struct ArgMaxPool: Op {

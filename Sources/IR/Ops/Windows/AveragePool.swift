@@ -69,7 +69,7 @@ public struct AveragePool: Op {
     let type = x.computingType
     let result = results[0]
     let window = window
-    // The divisor is counted tap by tap: over the pixels that are added or, where padding counts, over a window that
+    // The divisor is counted tap by tap: over the pixels that are added or, if padding counts, over a window that
     // slides without padding over the padded image.
     builder.loops(over: result.shape) { builder, index in
       let sum = builder.register("sum", type, .constant(0, type))

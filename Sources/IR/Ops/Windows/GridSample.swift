@@ -1,12 +1,12 @@
 import RealModule
 
-/// A tensor read between its elements, at the points that a grid says: operands x [N, C, D1, .., Dk] of one to three
+/// A tensor read between its elements, at the points that a grid gives: operands x [N, C, D1, .., Dk] of one to three
 /// spatial axes and grid [N, G1, .., Gk, k]; the result is [N, C, G1, .., Gk]. A point's coordinates come last axis
 /// first, -1 and 1 being the borders of x.
 ///
 /// As ONNX's GridSample: the cubic kernel is that of R. Keys ("Cubic convolution interpolation for digital image
-/// processing", 1981) with a = -3/4, and the nearest of two is the even one. A point more than 2^22 elements away counts as
-/// that far, and one that is no number as so far before x.
+/// processing", 1981) with a = -3/4, and the nearest of two is the even one. A point more than 2^22 elements away
+/// counts as that far away, and NaN counts as that far before x.
 public struct GridSample: Op {
   public static let mnemonic = "grid_sample"
 
@@ -82,7 +82,7 @@ public struct GridSample: Op {
     if mode == .nearest { point.round(.toNearestOrEven) }
     switch padding {
     case .zeros: break
-    // A cubic kernel reaches further in, so it is for its taps to stay inside.
+    // A cubic kernel reaches further, so each of its taps is kept inside.
     case .border: if mode != .cubic { point = min(max(point, 0), length - 1) }
     case .reflection: point = reflected(point, extent: extent)
     }
@@ -240,7 +240,7 @@ public struct GridSample: Op {
       }
       let clamped = LoopValue.minimum(.maximum(place, .f32(0)), last)
       let whole = LoopValue.convert(clamped, .i32, saturating: false)
-      // The second clamp changes nothing: it is what proves that the index is inside.
+      // The second clamp changes nothing: it proves that the index is inside.
       let index = LoopValue.minimum(
         .maximum(whole, .constant(0, .i32)), .constant(Double(extent - 1), .i32))
       return (builder.letIndex("place", range: 0...(extent - 1), index), weight)

@@ -2,7 +2,8 @@ import RealModule
 
 /// The maximum over a sliding window of each channel: operand x [N, C, H, W]. Padding never wins.
 ///
-/// NaN is not greater than a number, nor a number than NaN: as in ONNX, it stays where it is the first of its window.
+/// NaN is not greater than a number, nor a number than NaN. So, as in ONNX, it is the result if it comes first in its
+/// window.
 public struct MaxPool: Op {
   public static let mnemonic = "max_pool"
 
@@ -41,7 +42,7 @@ public struct MaxPool: Op {
     SlidingWindow(kernel: kernel, strides: strides, padding: padding, dilation: dilation, roundsUp: ceilMode)
   }
 
-  /// Every window must see a pixel: a maximum over padding alone would be nothing.
+  /// Every window must see a pixel: padding alone has no maximum.
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["x"])
     let x = try checker.real(0, rank: 4)

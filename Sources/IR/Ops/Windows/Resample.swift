@@ -1,7 +1,7 @@
 import RealModule
 
-/// Elements read along one axis at places that advance evenly, and combined with weights, as resizing an image does:
-/// operands x and, optionally, weights [size, taps].
+/// Elements read along one axis at places that advance evenly, and combined with weights, as in resizing an image.
+/// Operands are x and, optionally, weights [size, taps].
 ///
 /// result[.., o, ..] is the sum over t of weights[o, t] * x[.., clamp(floor((step * o + start) / divisor) + t), ..],
 /// the place clamped to the axis; without weights it is the one element at t = 0. Everything about the places is exact:
@@ -42,7 +42,7 @@ public struct Resample: Op {
 
   public var mapsZeroToZero: Bool { true }
 
-  /// More than any axis has, and so few that no place overflows 64 bits.
+  /// More than any axis has, and few enough that no place overflows 64 bits.
   private static let most = 1 << 24
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {

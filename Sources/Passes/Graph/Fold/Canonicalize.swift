@@ -1,6 +1,6 @@
 import IR
 
-/// Writes what several exporters write in different words in one way.
+/// Writes in one form what exporters write in several.
 ///
 ///     divide(%x, 2.0)                                      =>   multiply(%x, 0.5), where that is exact
 ///     reduce(%x) {kind = "mean", axes = [2, 3]}            =>   global_average_pool(%x)
@@ -8,7 +8,7 @@ import IR
 ///     add(reshape(%a), reshape(%b))                        =>   reshape(add(%a, %b))
 ///     multiply(reshape(%a), 0.5)                           =>   reshape(multiply(%a, 0.5))
 ///
-/// Reshapes move towards the outputs, so that convolutions and what is computed from them stand side by side.
+/// Reshapes move towards the outputs, so that convolutions and the ops on their results are neighbours.
 public struct Canonicalize: Pass {
   public static let name = "canonicalize"
   public static let summary = "writes in one way what exporters write in several"
@@ -53,8 +53,8 @@ public struct Canonicalize: Pass {
     return try rewriter.add(Reshape(shape: Array(x.shape[..<2])), pool, name: name, like: node)
   }
 
-  /// An addition or a multiplication in front of the reshapes of its operands: of two of one type, or of one and a
-  /// constant of one element.
+  /// Moves an addition or a multiplication before the reshapes of its operands: of two operands of one type, or of one
+  /// operand and a constant of one element.
   private func sunk(
     _ rewriter: inout GraphRewriter, _ op: any Op, _ node: Node, _ operands: [ValueID]
   ) throws -> [ValueID]? {

@@ -7,7 +7,7 @@ import IR
 ///     %a = add(%c, %x)            =>
 ///
 /// w' is w with 1 added, in double, to the tap through which output channel n reads its own pixel of channel n. Folded
-/// only where there is such a tap: stride 1, as many channels and pixels out as in, and padding that a tap undoes.
+/// only if there is such a tap: stride 1, as many channels and pixels out as in, and padding that a tap undoes.
 public struct FoldIdentity: Pass {
   public static let name = "fold-identity"
   public static let summary = "adds a convolution's own input (an identity branch) through its weights"

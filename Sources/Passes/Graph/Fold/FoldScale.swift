@@ -33,7 +33,7 @@ public struct FoldScale: Pass {
   }
 }
 
-/// A constant that broadcasts over an image as one value a channel, as that many values; nil for any other shape.
+/// The values of a constant that broadcasts over an image as one value a channel; nil for any other shape.
 func channelVector(_ values: [Double], shape: [Int], channels: Int) -> [Double]? {
   guard isChannelShape(shape, channels: channels) else { return nil }
   return values.count == 1 ? [Double](repeating: values[0], count: channels) : values

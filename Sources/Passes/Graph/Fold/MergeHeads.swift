@@ -1,12 +1,13 @@
 import IR
 
-/// Adds two convolutions of one input, like the two heads of a distilled classifier, before they run instead of after.
+/// Merges two convolutions of one input that are added, like the two heads of a distilled classifier: adds their
+/// weights instead of their results.
 ///
 ///     %a = conv2d(%x, %w, %b)            %s = conv2d(%x, %w + %v, %b + %c)
 ///     %d = conv2d(%x, %v, %c)     =>
 ///     %s = add(%a, %d)
 ///
-/// The factor 1/2 of their mean is `fold-scale`'s to fold afterwards.
+/// `fold-scale` then folds the factor 1/2 of their mean.
 public struct MergeHeads: Pass {
   public static let name = "merge-heads"
   public static let summary = "adds two convolutions of one input (distilled heads) at compile time"

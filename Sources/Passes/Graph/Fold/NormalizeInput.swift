@@ -5,8 +5,8 @@ import IR
 ///     graph (%input)                     graph (%input)
 ///     ... %input ...              =>       %c = subtract(%input, mean)  %n = divide(%c, std)   ... %n ...
 ///
-/// `form-products` then takes both into the first convolution, whose lowering folds them into weights and biases, the
-/// border (which is zero after normalisation) included.
+/// `form-products` then takes both into the first convolution, whose lowering folds them into weights and biases,
+/// including the border, which is zero after normalisation.
 public struct NormalizeInput: Pass {
   public static let name = "normalize-input"
   public static let summary = "puts (x - mean) / std in front of the network"

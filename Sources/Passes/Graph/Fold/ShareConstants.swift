@@ -1,12 +1,12 @@
 import IR
 
-/// Lets constants of equal contents be one, as some exporters write them and others do not.
+/// Makes constants of equal contents one constant, which some exporters do and others do not.
 ///
 ///     %a = constant {name = "a"}
 ///     %b = constant {name = "b"}, the same numbers
 ///     %y = add(%x, %b)                =>    %y = add(%x, %a)
 ///
-/// Small ones stay apart: sharing them saves nothing. The first in the graph stays.
+/// Small ones stay separate: sharing them saves nothing. Of equal ones the first in the graph stays.
 public struct ShareConstants: Pass {
   public static let name = "share-constants"
   public static let summary = "lets constants of equal contents be one"

@@ -1,15 +1,15 @@
 import IR
 
-/// Runs products one after the other band by band: a chain whose rows in between live in rings small enough for L2, where
-/// the whole images would not fit.
+/// Runs products one after the other band by band: a chain whose rows in between live in rings. The rings fit in L2
+/// when the whole images would not.
 ///
 ///     %e = fuse "pointwise" (%x, ...)          %y = fuse "row_chain" (%x, ...) {rows = 2} {
 ///     %d = fuse "depthwise" (%e, ...)    =>      the three
 ///     %y = fuse "pointwise" (%d, ..., %x)      }
 ///
-/// Which products follow each other is `RowChainKernel.patterns`. They are chained only when fewer bytes then pass the edge
-/// of L2 (`RowChainCost`): the images in between, written and read again where they do not stay, against the weights, read
-/// again in every step where they do not stay beside the rings.
+/// Which products follow each other is `RowChainKernel.patterns`. They are chained only when fewer bytes then pass the
+/// edge of L2 (`RowChainCost`): images in between that are too large for L2 are written and read again, and so are
+/// weights, in every step, that do not fit beside the rings.
 public struct ChainRows: Pass {
   public static let name = "chain-rows"
   public static let summary = "runs products through rings of rows where the images between them leave L2"
@@ -19,7 +19,7 @@ public struct ChainRows: Pass {
   public init(target: Target) { self.target = target }
 
   public func run(_ graph: Graph) throws -> Graph {
-    // One pattern after the other: a pair must not take the head of a longer chain.
+    // Patterns are tried one after the other, so that a pair does not take the head of a longer chain.
     try RowChainKernel.patterns.reduce(graph) { graph, pattern in
       try GraphRewriter.rewrite(graph) { rewriter, node in
         guard let parts = try chain(pattern, endingIn: node, rewriter),
@@ -34,7 +34,7 @@ public struct ChainRows: Pass {
     }
   }
 
-  /// The products of these kernels that end in a node, each read by the next one only.
+  /// The products of these kernels that end in a node; each is read by the next one only.
   private func chain(
     _ pattern: [KernelName], endingIn node: Node, _ rewriter: GraphRewriter
   ) throws -> [(kernel: any ProductKernel, node: Node)]? {

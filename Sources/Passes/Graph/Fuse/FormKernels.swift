@@ -13,8 +13,8 @@ import IR
 ///     %n = fuse "nearest" (%x) {lowering = "streamed_top_k", ...} { %n = neighborhood(%x) {kind = "knn", k = 9} }
 ///     %a = fuse "indexed_max_relative" (%x, %n) { %a = aggregate(%x, %n) {kind = "max_relative"} }
 ///
-/// Where a kernel has several lowerings, the cheapest that applies by the kernel's estimate is chosen, unless the user asked
-/// for another. What was chosen, why, and what it was chosen over is in the schedule.
+/// If a kernel has several lowerings, the one that it estimates to be the cheapest is chosen, unless the user asked for
+/// another. The schedule says what was chosen, why, and over what.
 public struct FormKernels: Pass {
   public static let name = "form-kernels"
   public static let summary =

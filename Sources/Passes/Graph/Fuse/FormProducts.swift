@@ -2,7 +2,7 @@ import IR
 
 /// Turns each convolution into a kernel of its own, and lets it take in what can run in its registers: element-wise ops
 /// after it (bias, activation, scale, residual), a concatenation or interleaving of its inputs, and the input's
-/// normalisation. What fits is the kernels' to say (`Product`).
+/// normalisation. The kernels say what fits (`Product`).
 ///
 ///     %c = conv2d(%x, %w, %b)            %s = fuse "pointwise" (%x, %w, %b, %r) {
 ///     %g = gelu(%c)               =>       %c = conv2d(...)  %g = gelu(%c)  %s = add(%g, %r)

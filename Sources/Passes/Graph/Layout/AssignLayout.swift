@@ -1,15 +1,15 @@
 import IR
 
-/// Gives every image between kernels the channels-last, padded layout the kernels work in, and converts where a general
-/// op or the caller wants row-major memory.
+/// Gives every image between kernels the channels-last, padded layout the kernels work in, and converts if a general op
+/// or the caller wants row-major memory.
 ///
 ///     %a = fuse "convolution" (%input)         %a = fuse "convolution" (%input) : ... channels_last(8)
 ///     %b = softmax(%a)                   =>    %a.rows = convert_layout(%a)
 ///                                              %b = softmax(%a.rows)
 ///
-/// Layouts of another target, which the graph was laid out for before, are dropped first.
+/// If the graph was laid out for another target before, those layouts are dropped first.
 ///
-/// Which operand is an image is the kernel's to say. The first convolution reads the caller's row-major image itself, and a
+/// The kernel says which operand is an image. The first convolution reads the caller's row-major image itself, and a
 /// product of single pixels writes unpadded row-major logits itself: neither costs a copy.
 public struct AssignLayout: Pass {
   public static let name = "assign-layout"

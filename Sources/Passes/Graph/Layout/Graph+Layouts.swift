@@ -1,14 +1,14 @@
 import IR
 
 extension Graph {
-  /// Whether a value, those in nested graphs too, has a layout that answers to `condition`.
+  /// Whether a value, here or in a nested graph, has a layout that meets `condition`.
   func hasLayouts(where condition: (Layout) -> Bool) -> Bool {
     values.contains { $0.type.tensor.map { condition($0.layout) } ?? false }
       || nodes.contains { $0.op.region?.hasLayouts(where: condition) ?? false }
   }
 
-  /// The same graph before layouts were assigned: values are row-major and nothing is converted. A graph that was laid out
-  /// for one target, and written to a file, can so be laid out for another.
+  /// The same graph before layouts were assigned: values are row-major and nothing is converted. This way a graph that
+  /// was laid out for one target, and written to a file, can be laid out for another.
   ///
   /// What a caller passes in keeps the layout that the graph says it has.
   func withoutLayouts() throws -> Graph {
@@ -49,7 +49,7 @@ extension Fuse {
 }
 
 extension Op {
-  /// Of a constant the same one, row-major.
+  /// For a constant the same one, row-major.
   fileprivate var withoutLayout: any Op {
     guard var constant = self as? Constant else { return self }
     constant.type.layout = .rowMajor

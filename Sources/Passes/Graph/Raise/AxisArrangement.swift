@@ -1,6 +1,6 @@
 import IR
 
-/// How the axes of a tensor are made of the axes of another one that it was reshaped and transposed from.
+/// How the axes of a tensor are made of the axes of another tensor, from which it was reshaped and transposed.
 ///
 /// Each axis of the tensor is a list of labels, its parts from the slowest on; parts of extent 1 are left out, since no
 /// order of elements depends on them. [N, C, H, W] as [N * H * W, C] is [[n, y, x], [c]].
@@ -26,7 +26,7 @@ struct AxisArrangement: Hashable {
     self.init(zip(["n", "c", "y", "x"], shape).map { [Label($0, $1)] })
   }
 
-  /// These parts, in this order, as the axes of a shape; nil where an axis would end inside a part.
+  /// These parts, in this order, split into the axes of a shape; nil if an axis would end inside a part.
   init?(_ parts: [Label], as shape: [Int]) {
     var rest = parts.filter { $0.extent != 1 }[...]
     var axes: [[Label]] = []
@@ -52,14 +52,14 @@ struct AxisArrangement: Hashable {
 
   func transposed(_ permutation: [Int]) -> AxisArrangement { AxisArrangement(permutation.map { axes[$0] }) }
 
-  /// The same with axes that something has folded into one element each.
+  /// The same after some axes were folded into one element each.
   func folding(_ folded: Set<Int>, keepDims: Bool) -> AxisArrangement {
     AxisArrangement(axes.indices.compactMap { folded.contains($0) ? (keepDims ? [] : nil) : axes[$0] })
   }
 }
 
 extension GraphRewriter {
-  /// Further than any exporter moves a tensor before it computes with it.
+  /// More steps than any exporter takes to move a tensor before it computes with it.
   private static let mostMoves = 16
 
   /// What a value was reshaped and transposed from, itself first.
@@ -73,7 +73,7 @@ extension GraphRewriter {
     return result
   }
 
-  /// The node behind all reshaping and transposing of a value.
+  /// The node that made a value before it was reshaped and transposed.
   func computation(of value: ValueID) -> Node? { origins(of: value).last.flatMap(definition(of:)) }
 
   /// How a value is arranged, if it was reshaped and transposed from `source`, which is arranged as `start`.
@@ -89,7 +89,7 @@ extension GraphRewriter {
     }
   }
 
-  /// A value of row-major memory under another shape, straight from what it was reshaped from.
+  /// A row-major value under another shape, made directly from what it was reshaped from.
   mutating func reshaped(_ value: ValueID, _ shape: [Int], like node: Node) throws -> ValueID {
     var source = value
     while graph.tensorType(of: source).shape != shape, let before = definition(of: source), before.op is Reshape {

@@ -1,14 +1,14 @@
 import IR
 
-/// Makes a batch norm of the arithmetic that an exporter left of one after a convolution: numbers a channel that are
-/// subtracted, divided by, multiplied with and added.
+/// Makes a batch norm of the arithmetic that an exporter wrote for one after a convolution: one number a channel that
+/// is subtracted, divided by, multiplied with or added.
 ///
 ///     %s = subtract(%c, %mean)
 ///     %d = divide(%s, %deviation)
 ///     %m = multiply(%d, %weight)
 ///     %y = add(%m, %bias)          =>    %y = batch_norm(%c, weight / deviation, bias - mean * weight / deviation, 0, 1)
 ///
-/// Factors alone stay what they are: `fold-scale` knows them. Nobody else may read what is in between.
+/// Factors alone are left to `fold-scale`. Values in between may have no other readers.
 public struct RaiseBatchNorm: Pass {
   public static let name = "raise-batch-norm"
   public static let summary =

@@ -1,7 +1,7 @@
 import IR
 
-/// Makes a construction of gated rolls and an aggregation over it of the distances, limits, gates and maxima that compute
-/// them.
+/// Replaces the distances, limits, gates and maxima that compute an aggregation over gated rolls by a graph
+/// construction and an aggregation.
 ///
 ///     %l = mean - deviation of the L1 distances between each pixel and the one half an image away
 ///     %r = roll(%x) {shifts = [2], axes = [2]}
@@ -11,8 +11,8 @@ import IR
 ///     ...                                       =>      %n = neighborhood(%x) {kind = "dagc", step = 2}
 ///                                                       %m = aggregate(%x, %n) {kind = "max_relative", start = 0.0}
 ///
-/// The rolls, the sample of the limit, its sums and the sense of the comparison must be those of the kind; what order
-/// differences are taken in does not change a maximum. x - x, or 0, among them is the start.
+/// The rolls, the sample of the limit, its sums and the sense of the comparison must be those of the kind; the order of
+/// the differences does not change a maximum. x - x, or 0, among them is the start.
 public struct RaiseGatedNeighborhood: Pass {
   public static let name = "raise-gated-neighborhood"
   public static let summary = "makes graph constructions of gated differences and the maxima over them"
@@ -45,7 +45,7 @@ public struct RaiseGatedNeighborhood: Pass {
         Set(offsets.map { $0.wrapped(height: height, width: width) }).subtracting([still]) == wanted,
         case .nearInL1(let sample)? = kind.gate(height: height, width: width)
       else { continue }
-      // The distances to the pixels one way are those to the pixels the other way, in another order.
+      // The distances to the pixels in one direction are those in the opposite direction, in another order.
       let opposite = Offset(dy: -sample.dy, dx: -sample.dx)
       let samples = [sample, opposite].map { $0.wrapped(height: height, width: width) }
       guard samples.contains(chain.sample.wrapped(height: height, width: width)) else { continue }
@@ -60,7 +60,7 @@ private struct GatedDifferences {
   var image: ValueID
   var direction: Aggregate.Direction
   var offsets: [Offset] = []
-  /// Of the pixels that the limit is taken over.
+  /// The offset of the sample that the limit is computed from.
   var sample: Offset
 
   init?(_ root: Node, _ rewriter: GraphRewriter) {
@@ -83,13 +83,13 @@ private struct GatedDifferences {
     let image = first.difference.image
     let limit = first.gate.limit
     for difference in ungated {
-      // What is not gated may be nothing but the start.
+      // Only the start may be without a gate.
       if !difference.isNothing || difference.image != image { return nil }
       startsAtZero = true
     }
     guard startsAtZero, let sample = Self.sample(of: limit, image: image, rewriter) else { return nil }
     for (difference, gate) in gated {
-      // Each gate may have computed the limit for itself.
+      // Each gate may compute the limit again.
       guard difference.image == image, gate.distance.image == image,
         gate.limit == limit || rewriter.computes(gate.limit, thatOf: limit)
       else { return nil }
@@ -159,7 +159,7 @@ private struct GatedDifferences {
   }
 
   /// The sample whose mean - deviation a value is, over the pixels of an image: the deviation divides by their number
-  /// less one.
+  /// minus one.
   // Long because it is one pattern, whose pieces are named only here.
   private static func sample(of limit: ValueID, image: ValueID, _ rewriter: GraphRewriter) -> Offset? {
     let shape = rewriter.graph.tensorType(of: image).shape
@@ -171,13 +171,13 @@ private struct GatedDifferences {
         rewriter.graph.tensorType(of: node.operands[0]).rank == 4,
         Set(reduce.axes.map { $0 < 0 ? $0 + 4 : $0 }) == [2, 3]
       else {
-        // A mean over rows and columns may be a pool by now.
+        // A mean over rows and columns may already be a pool.
         guard kind == .mean, let node = behind(value), node.op is GlobalAveragePool else { return nil }
         return node.operands[0]
       }
       return node.operands[0]
     }
-    /// What is behind the numbers that a value is multiplied with and divided by.
+    /// The value without the numbers that it is multiplied with and divided by.
     func scaled(_ value: ValueID) -> (value: ValueID, times: Double, over: Double) {
       var result = (value: value, times: 1.0, over: 1.0)
       for _ in 0..<4 {
@@ -187,7 +187,7 @@ private struct GatedDifferences {
         } else if node.op is Multiply, let place = node.operands.firstIndex(where: { rewriter.scalar($0) != nil }),
           let number = rewriter.scalar(node.operands[place])
         {
-          // A division by a power of two is a multiplication by now.
+          // A division by a power of two is already a multiplication.
           let isQuotient = number > 0 && number < 1
           result.value = node.operands[1 - place]
           if isQuotient { result.over *= 1 / number } else { result.times *= number }

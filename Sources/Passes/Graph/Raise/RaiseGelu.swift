@@ -10,7 +10,7 @@ import IR
 ///
 ///     %y = 0.5 x (1 + tanh(0.7978846 (x + 0.044715 x^3)))        =>   %y = gelu(%x) {approximation = "tanh"}
 ///
-/// Constants may be off by what float32 rounds off. Nothing depends on who else reads what is in between.
+/// Constants may be off by a rounding to float32. Values in between may have other readers.
 public struct RaiseGelu: Pass {
   public static let name = "raise-gelu"
   public static let summary = "makes GELUs of the erf and tanh operations that define them"
@@ -91,8 +91,8 @@ public struct RaiseGelu: Pass {
     return factors(of: node, whole: x, rewriter, visited: &visited)
   }
 
-  /// A tree of multiplications, and of divisions by constants, as its constant factor and the others. A value that is no
-  /// product is its own only factor, and so is `whole`, which may be a product itself. `visited` gets all of the tree.
+  /// A tree of multiplications, and of divisions by constants, as its constant factor and the others. A value that is
+  /// not a product is its own only factor, and so is `whole`, even if it is a product. `visited` gets all of the tree.
   private func factors(
     of node: Node, whole: ValueID?, _ rewriter: GraphRewriter, visited: inout [ValueID]
   ) -> (constant: Double, values: [ValueID]) {
@@ -110,7 +110,7 @@ public struct RaiseGelu: Pass {
       }
       values.append(value)
     }
-    /// Whether a node is a product, whose factors then are collected.
+    /// Whether a node is a product; if it is, its factors are collected.
     func expand(_ node: Node, depth: Int) -> Bool {
       if node.op is Multiply {
         for operand in node.operands { collect(operand, depth: depth - 1) }

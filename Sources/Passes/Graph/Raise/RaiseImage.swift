@@ -1,7 +1,7 @@
 import IR
 
-/// Gives back to pixels the rows and columns that an exporter took from them, as one long column, while it computed with
-/// each pixel on its own.
+/// Restores the rows and columns of images that an exporter flattened into one long column while it computed with each
+/// pixel by itself.
 ///
 ///     %p = reshape(%x) : [N, C, H * W, 1]
 ///     %c = conv2d(%p, ...)                          pointwise
@@ -12,7 +12,7 @@ import IR
 ///     %c = conv2d(%p, ...)
 ///     %y = gelu(%c)
 ///
-/// Nobody else may read what is in between. Reshapes of reshapes become one.
+/// Values in between may have no other readers. Reshapes of reshapes become one.
 public struct RaiseImage: Pass {
   public static let name = "raise-image"
   public static let summary = "gives pixels their rows and columns back where an exporter had them in one column"

@@ -1,7 +1,7 @@
 import IR
 
-/// Writes images whose channels are taken in turns in the way that kernels know (`InterleavedImages`), whatever shapes
-/// their pixels had meanwhile.
+/// Writes images whose channels are taken in turns in the form that kernels know (`InterleavedImages`), whatever shape
+/// their pixels had in between.
 ///
 ///     %a = reshape(%x) : [N, C, 1, H * W, 1]
 ///     %b = reshape(%y) : [N, C, 1, H * W, 1]
@@ -33,7 +33,7 @@ public struct RaiseInterleave: Pass {
         guard type.rank == 4, Array(type.shape[..<2]) == Array(shape[..<2]) else { return nil }
         images.append(source)
       }
-      // Already in that way, or images that nothing was done to.
+      // They have that form already, or are plain images.
       if shape.count == 4, shape[3] == apart[3], node.operands.allSatisfy({ isDirect($0, images, rewriter) }) {
         return nil
       }

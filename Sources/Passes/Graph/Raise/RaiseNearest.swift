@@ -1,7 +1,7 @@
 import IR
 
-/// Makes a construction of nearest neighbours and an aggregation over it of the distances, the choice and the maximum of
-/// gathered differences that compute them.
+/// Replaces the distances, the choice and the maximum of gathered differences that compute an aggregation over nearest
+/// neighbours by a graph construction and an aggregation.
 ///
 ///     %u = divide(%x, maximum(l2 norm of %x, 1e-12))         features to unit length, as rows
 ///     %d = |u_i|^2 - 2 u_i v_j + |v_j|^2 (+ positions)       v from %x or from a pooled copy %y
@@ -11,8 +11,8 @@ import IR
 ///     %n = neighborhood(%x, %y, %positions) {kind = "knn", k = 9, dilation = 2}
 ///     %m = aggregate(%x, %n, %y) {kind = "max_relative", direction = "neighbor_minus_self"}
 ///
-/// Terms may be added in any order and rows be arranged in any way that means the same; each constant must be the one
-/// that the construction has. Nothing depends on who else reads what is in between.
+/// Terms may be added in any order, and rows be arranged in any equivalent way. Each constant must be the
+/// construction's own. Values in between may have other readers.
 public struct RaiseNearest: Pass {
   public static let name = "raise-nearest"
   public static let summary = "makes constructions of nearest neighbours of distances, choices and gathered differences"
@@ -60,7 +60,7 @@ private struct UnitFeatures: Equatable {
   var value: ValueID
   var arrangement: AxisArrangement
 
-  /// What is behind `value`, if that is unit features reshaped and transposed.
+  /// The features that `value` was reshaped and transposed from, if they are unit features.
   init?(behind value: ValueID, _ rewriter: GraphRewriter) {
     guard let unit = rewriter.origins(of: value).last, let divide = rewriter.definition(of: unit), divide.op is Divide,
       let most = rewriter.definition(of: divide.operands[1]), most.op is Maximum,
@@ -104,7 +104,7 @@ private struct UnitFeatures: Equatable {
     return rewriter.arrangement(of: candidate, from: source, as: start) == self.rows(pixelsAt: axis, channelsAt: nil)
   }
 
-  /// How the axes of what is summed are made of the image's, if that are these features squared.
+  /// How the axes of what is summed are made of the image's, if these features squared are what is summed.
   private func squared(_ value: ValueID, by kind: Reduce.Kind, _ rewriter: GraphRewriter) -> AxisArrangement? {
     if kind == .sumOfSquares { return rewriter.arrangement(of: value, from: self.value, as: arrangement) }
     guard kind == .sum, let square = rewriter.origins(of: value).last, let node = rewriter.definition(of: square),
@@ -129,13 +129,13 @@ private struct Distances {
   var other: UnitFeatures
   var positions: ValueID?
 
-  /// - Parameter sign: What `value` is multiplied by to be the distances.
+  /// - Parameter sign: The factor that turns `value` into the distances.
   init?(_ value: ValueID, sign: Double, _ rewriter: GraphRewriter) {
     guard rewriter.graph.tensorType(of: value).rank == 3 else { return nil }
     var terms: [(value: ValueID, factor: Double)] = []
     var pending = [(value, sign)]
     while let (term, factor) = pending.popLast() {
-      // No form of these has more terms; a sum that shares its parts could have very many.
+      // No known form has more terms; a sum that shares its parts could have very many.
       if terms.count + pending.count > 8 { return nil }
       guard let node = rewriter.definition(of: term) else {
         terms.append((term, factor))
@@ -229,11 +229,11 @@ private struct GatheredNeighbors {
   }
 }
 
-/// Rows of a table by their indices, reshaped and transposed: the table is [N * pixels, C], or [N, pixels, C] where each
+/// Rows of a table by their indices, reshaped and transposed: the table is [N * pixels, C], or [N, pixels, C] if each
 /// image has indices of its own.
 private struct GatheredRows {
   var table: ValueID
-  /// Of any rank; the tuples of a `gather_nd` have one index.
+  /// The indices, of any rank; the tuples of a `gather_nd` have one index.
   var indices: ValueID
   var isBatched: Bool
   private var gathered: ValueID

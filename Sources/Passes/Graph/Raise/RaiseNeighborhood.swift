@@ -1,6 +1,7 @@
 import IR
 
-/// Makes a graph construction and an aggregation of the rolls, differences and maxima that compute them.
+/// Replaces the rolls, differences and maxima that compute an aggregation over fixed offsets by a graph construction
+/// and an aggregation.
 ///
 ///     %z = subtract(%x, %x)
 ///     %r = roll(%x) {shifts = [2], axes = [2]}
@@ -9,9 +10,9 @@ import IR
 ///     ...                             =>      %n = neighborhood(%x) {kind = "svga", step = 2}
 ///                                             %m = aggregate(%x, %n) {kind = "max_relative", start = 0.0}
 ///
-/// All differences must be of one image and its rolls, in one direction, and the rolls those of a kind of fixed offsets;
-/// what order they are taken in does not change a maximum. x - x, or 0, among them is the start; without it the maximum
-/// starts at the first neighbour. The published directions say which kind is meant where two have the same neighbours.
+/// All differences must be of one image and its rolls, in one direction, and the rolls those of a kind of fixed
+/// offsets; their order does not change a maximum. x - x, or 0, among them is the start; without it the maximum starts
+/// at the first neighbour. If two kinds have the same neighbours, the published direction says which one is meant.
 public struct RaiseNeighborhood: Pass {
   public static let name = "raise-neighborhood"
   public static let summary = "makes graph constructions of the rolls, differences and maxima that compute them"
@@ -58,7 +59,7 @@ public struct RaiseNeighborhood: Pass {
 private struct Differences {
   var image: ValueID
   var direction: Aggregate.Direction
-  /// As the rolls are taken, those by nothing left out.
+  /// In the order of the rolls, without those by nothing.
   var offsets: [Offset] = []
   var startsAtZero = false
 
@@ -87,7 +88,7 @@ private struct Differences {
       offsets.append(offset)
     }
     guard let found else { return nil }
-    // A difference of something else and itself came before the image was known.
+    // The image was not known yet when differences of a value with itself were accepted.
     for leaf in leaves {
       guard let node = rewriter.definition(of: leaf), node.op is Subtract, node.operands[0] == node.operands[1] else {
         continue

@@ -8,7 +8,7 @@ import IR
 ///
 ///     %c = roll(%x) {shifts = [2], axes = [2]}
 ///
-/// The two together must be all of x along the axis, each element once. Nothing depends on who else reads the slices.
+/// The two together must be all of x along the axis, each element once. The slices may have other readers.
 public struct RaiseRoll: Pass {
   public static let name = "raise-roll"
   public static let summary = "makes rolls of slices that are joined the other way round"

@@ -5,7 +5,7 @@ import IR
 ///     %s = sigmoid(%x)
 ///     %y = multiply(%x, %s)       =>   %y = silu(%x)
 ///
-/// Nothing depends on who else reads what is in between.
+/// Values in between may have other readers.
 public struct RaiseSilu: Pass {
   public static let name = "raise-silu"
   public static let summary = "makes SiLUs of products of a value and its sigmoid"

@@ -9,7 +9,7 @@ struct RolledDifference: Equatable {
   /// x - x, which is 0 whatever x is.
   var isNothing: Bool { offset == Offset(dy: 0, dx: 0) }
 
-  /// What a value is, if it is such a difference.
+  /// The difference that a value is, if it is one.
   init?(_ value: ValueID, _ rewriter: GraphRewriter) {
     guard let node = rewriter.definition(of: value), node.op is Subtract else { return nil }
     let (a, b) = (node.operands[0], node.operands[1])
@@ -49,7 +49,7 @@ extension Offset {
 }
 
 extension GraphRewriter {
-  /// How a value is an image rolled, if it is: by as many rolls as there are, along rows and columns.
+  /// The image that a value is a roll of, and how far it is rolled: by any number of rolls along rows and columns.
   func offset(of value: ValueID, from image: ValueID) -> Offset? {
     var offset = Offset(dy: 0, dx: 0)
     var value = value
@@ -69,7 +69,7 @@ extension GraphRewriter {
     return value == image ? offset : nil
   }
 
-  /// What a tree of maxima is the maximum of; nil where it is more than any construction has neighbours.
+  /// What a tree of maxima is the maximum of; nil if it is more than any construction has neighbours.
   func maximumLeaves(of root: Node) -> [ValueID]? {
     var leaves: [ValueID] = []
     var pending = Array(root.operands.reversed())

@@ -38,8 +38,9 @@ struct OffsetAggregation {
     shape = image.shape
   }
 
-  /// The nodes of a new fuse that ends in an aggregation; nil where its graph is shared or the features are no float32 images.
-  /// - Parameter candidates: the lowerings that apply; nil where the graph is not one of the kernel's.
+  /// The nodes of a new fuse that ends in an aggregation; nil if its graph is shared or the features are not float32
+  /// images.
+  /// - Parameter candidates: the lowerings that apply; nil if the graph is not one of the kernel's.
   static func match(
     _ node: Node, in rewriter: GraphRewriter,
     _ candidates: (NeighborhoodType, Aggregate, _ builder: Node, _ showsLinks: Bool) -> [LoweringCandidate]?

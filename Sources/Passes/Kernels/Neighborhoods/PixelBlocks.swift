@@ -1,15 +1,15 @@
 import IR
 
 extension GraphLowering {
-  /// Pixels of one task of the kernels over neighbours by index: a block as their functions like it, shorter where there
-  /// would not be one for each worker.
+  /// Pixels of one task of the kernels over neighbours by index: a block as large as their functions prefer, or shorter
+  /// if there would be fewer blocks than workers.
   func neighborBlock(_ pixels: Int, candidates: Int) -> Int {
     min(NearestFunctions.blockPixels(pixels: pixels, candidates: candidates), ceilDivide(pixels, workers))
   }
 }
 
 extension LoopBuilder {
-  /// Cuts `count` items into blocks of `size`, the last one shorter where it must be: a loop over them.
+  /// Cuts `count` items into blocks of `size`, the last one shorter if necessary: a loop over them.
   mutating func blocks(
     _ count: Int, of size: Int, order: LoopStatement.Order,
     _ write: (_ builder: inout LoopBuilder, _ first: LoopIndex, _ count: Int) -> Void

@@ -1,7 +1,7 @@
 import IR
 
-/// Collects the numbers below `count` of which something holds, in ascending order and a vector at a time: each vector's are
-/// moved together and written whole after those before, with no branch for each number.
+/// Collects the numbers below `count` that meet a condition, in ascending order and a vector at a time. Those of a
+/// vector are moved together, and written as a whole vector after the ones before, without a branch for each number.
 struct StreamCompaction {
   var count: Int
   var lanes: Int
@@ -20,7 +20,7 @@ struct StreamCompaction {
 
   /// What of a vector of numbers is collected.
   struct Wanted {
-    /// The mask of the wanted lanes; none is after the last number.
+    /// The mask of the wanted lanes; no wanted lane is after the last number.
     var mask: LoopValue
     /// What is kept of each, and in which buffers.
     var kept: [(buffer: String, values: LoopValue)]
@@ -53,8 +53,8 @@ struct StreamCompaction {
 }
 
 extension ProgramBuilder {
-  /// Adds a function that fills a list with zeros; its call. How much of a list is collected is known when the program runs,
-  /// and so what is read of it is written for certain only after this.
+  /// Adds a function that fills a list with zeros; its call. How much of a list is collected is known only when the
+  /// program runs. So only this proves that what is read of it was written.
   mutating func clearing(
     _ element: ElementType, count: Int, range: ClosedRange<Int>? = nil
   ) -> (_ list: LoopArgument) -> LoopStatement {

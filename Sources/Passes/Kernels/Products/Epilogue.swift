@@ -2,7 +2,7 @@ import IR
 
 /// What happens to a product's accumulators before they are stored: a chain of element-wise ops in registers.
 ///
-/// Operands beside the chain are tensors of the result's shape (a residual) or one value a channel (a scale).
+/// Operands besides the chain are tensors of the result's shape (a residual) or one value a channel (a scale).
 struct Epilogue {
   enum Operand {
     /// A tensor of the result's shape; its function parameter is `residual_<index>`.
@@ -23,8 +23,8 @@ struct Epilogue {
   /// Value functions that steps are applied through, by their place in the chain; the other steps are written out.
   private var functions: [Int: String] = [:]
 
-  /// Gives every step of more operations than its call has words a value function over the program's vectors: kernels
-  /// apply the chain to each accumulator of a tile.
+  /// Makes a value function, over the program's vectors, of every step that is longer than a call of it: kernels apply
+  /// the chain to each accumulator of a tile.
   mutating func nameSteps(in program: inout ProgramBuilder) {
     for (place, step) in steps.enumerated() {
       let function =
@@ -53,7 +53,7 @@ struct Epilogue {
     }.joined(separator: "_")
   }
 
-  /// Whether zero accumulators stay zero where the tensors and channel vectors are zero as well.
+  /// Whether zero accumulators stay zero if the tensors and channel vectors are zero too.
   var keepsZero: Bool {
     steps.allSatisfy { step in
       switch step {

@@ -17,8 +17,8 @@ struct Product {
   private(set) var inputChannels: [Int] = []
   /// Whether the reduction takes the inputs' channels in turns rather than one input after the other.
   private(set) var isInterleaved = false
-  /// What scales and shifts the input in front of the convolution, the last one first: the op and the constant it reads,
-  /// a value of the body.
+  /// What scales and shifts the input before the convolution, the last one first: the op and the constant it reads, a
+  /// value of the body.
   private(set) var normalization: [(op: any Op, constant: ValueID)] = []
   /// Shape of the convolution's input (concatenated), of its result, and of its weights.
   let inputShape: [Int]
@@ -33,7 +33,7 @@ struct Product {
   let inputLayout: Layout
   let outputLayout: Layout
 
-  /// What may stand around the convolution of a kernel.
+  /// What a kernel allows around its convolution.
   struct Rules {
     /// Whether an input may be a concatenation or an interleaving.
     var joinsInputs = false
@@ -43,7 +43,7 @@ struct Product {
     var sharesResiduals = false
   }
 
-  /// - Throws: A `Diagnostic` where the body holds anything else.
+  /// - Throws: A `Diagnostic` if the body holds anything else.
   init(_ site: FuseSite, _ rules: Rules) throws {
     let body = site.body
     guard let node = body.nodes.first(where: { $0.op is Conv2D }), let convolution = node.op as? Conv2D else {
@@ -72,7 +72,7 @@ struct Product {
     try readEpilogue(after: node, rules)
   }
 
-  /// In front of the convolution: a concatenation, an interleaving, or a normalisation.
+  /// What comes before the convolution: a concatenation, an interleaving, or a normalisation.
   /// - Returns: how many nodes that are.
   private mutating func readInput(of node: Node, _ rules: Rules) throws -> Int {
     var source = node.operands[0]
@@ -170,7 +170,7 @@ struct Product {
   /// Output channels of one group, and the channels of the convolution's input that they read.
   var group: (outputs: Int, inputs: Int) { (weightShape[0] / convolution.groups, weightShape[1]) }
 
-  /// Whether rows of another product can be its input: one image, of which it reads all channels together or each alone.
+  /// Whether rows of another product can be its input: it reads one image, and all channels together or each alone.
   var readsOneImage: Bool { inputs.count == 1 && !isInterleaved && site.operands.first == inputs[0] }
 
   /// Whether the reduction runs over all channels of the input.
@@ -179,7 +179,7 @@ struct Product {
   /// Bytes of the weights without padding.
   var weightBytes: Int { weightShape.reduce(1, *) * 4 }
 
-  /// Whether the epilogue reads an image with padding between its pixels, as an unpadded result would have none.
+  /// Whether the epilogue reads an image with padding between its pixels, which an unpadded result does not have.
   var addsPaddedImage: Bool {
     let read = Set(residuals)
     return zip(site.operands, site.body.inputs).contains { operand, input in
@@ -187,7 +187,7 @@ struct Product {
     }
   }
 
-  /// How operands lie: images but for what is packed at compile time.
+  /// The layouts of operands: all are images except what is packed at compile time.
   /// - Parameter input: how the convolution reads its inputs.
   func operandLayouts(input: OperandLayout) -> [OperandLayout] {
     let (read, added) = (Set(inputs), Set(residuals))
@@ -201,7 +201,7 @@ struct Product {
     guard (try? body.add(node, in: rewriter.graph)) != nil else { return false }
     let extended = site.with(body.fuse(kernel: site.fuse.kernel), operands: body.operands)
     guard let product = try? Product(extended, rules) else { return false }
-    // What is to be folded is folded by now, or stays computed.
+    // Folding is done by now: what was not folded stays a computation.
     return product.channelConstants.allSatisfy(extended.isConstant)
   }
 }
@@ -211,12 +211,12 @@ struct ProductConstants {
   private let product: Product
   private let weights: [Double]
   private let biases: [Double]
-  /// The normalisation in front, as x * scale + shift, one pair a channel; nil without one.
+  /// The normalisation before the convolution as x * scale + shift, one pair a channel; nil if there is none.
   private let normalization: (scale: [Double], shift: [Double])?
   /// The constants that the epilogue reads, one value a channel each.
   let channelVectors: [[Double]]
 
-  /// - Throws: A `Diagnostic` where contents are not loaded.
+  /// - Throws: A `Diagnostic` if contents are not loaded.
   init(_ product: Product) throws {
     let site = product.site
     func contents(_ value: ValueID) throws -> [Double] {
@@ -234,7 +234,7 @@ struct ProductConstants {
     let channels = product.inputShape[1]
     var scale = [Double](repeating: 1, count: channels)
     var shift = [Double](repeating: 0, count: channels)
-    // Going backwards: what was gathered so far applies to this step's result.
+    // This goes backwards: what was gathered so far applies to this step's result.
     for (op, constant) in product.normalization {
       let vector = expanded(try contents(constant), channels: channels)
       for channel in vector.indices {
@@ -256,7 +256,7 @@ struct ProductConstants {
     return Float(weights[index] * (normalization?.scale[c] ?? 1))
   }
 
-  /// Weight of output n of a 1 x 1 convolution for a channel of one of the inputs: zero where they are of two groups.
+  /// Weight of output n of a 1 x 1 convolution for a channel of one of the inputs: zero if they belong to two groups.
   func weight(_ n: Int, input: Int, channel: Int) -> Float {
     let position =
       product.isInterleaved

@@ -9,7 +9,7 @@ enum ProductForm {
   /// Everything else with one group.
   case dense
 
-  /// Nil where only general loops can run the convolution.
+  /// Nil if only general loops can run the convolution.
   init?(_ convolution: Conv2D, input: [Int], weight: [Int]) {
     let isPlain =
       weight[2] == 1 && weight[3] == 1 && convolution.strides == [1, 1] && convolution.padding == [0, 0, 0, 0]
@@ -25,8 +25,8 @@ enum ProductForm {
   }
 }
 
-/// A kernel that is a convolution with what runs in its registers: a bias, activations, scales and residuals after it, and
-/// in front of it what its rules allow.
+/// A kernel that is a convolution with what runs in its registers: a bias, activations, scales and residuals after it,
+/// and before it what its rules allow.
 protocol ProductKernel: Kernel {
   static var form: ProductForm { get }
   static var rules: Product.Rules { get }
@@ -34,7 +34,7 @@ protocol ProductKernel: Kernel {
   init(_ product: Product)
   var product: Product { get }
 
-  /// The nodes in front of a convolution that a new fuse takes in, in order.
+  /// The nodes before a convolution that a new fuse takes in, in order.
   static func leading(_ node: Node, in rewriter: GraphRewriter) -> [Node]
 
   /// Whether it can be a stage of a chain of rows: the first, which reads whole images, or a later one, which reads the rows
@@ -116,7 +116,7 @@ extension GraphLowering {
     }
   }
 
-  /// An image that an epilogue reads: the same one for every image of a batch where it is only one.
+  /// An image that an epilogue reads; if there is only one, every image of the batch reads it.
   mutating func residualImage(_ value: ValueID) -> RowImage {
     var place = image(value)
     if graph.tensorType(of: value).shape[0] == 1 { place.imageElements = 0 }

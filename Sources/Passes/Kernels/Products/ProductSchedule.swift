@@ -17,7 +17,7 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
   }
 
   public var panels: [Panels]
-  /// The tiles that sum the channels left over after the last panel; see `TailTile`. Nil where none are.
+  /// The tiles that sum the channels left over after the last panel; see `TailTile`. Nil if none are.
   public var tail: [Tiles]?
 
   /// The largest tile of the widest panel, for a kernel's name.
@@ -30,9 +30,9 @@ public struct ProductSchedule: Hashable, Codable, Sendable {
 /// The cost model that picks a schedule, in cycles of one step of the reduction.
 ///
 /// Figures of Zen 3 and Ice Lake: two fused multiply-adds and two loads a cycle, four cycles of latency; weights that
-/// do not fit in L1 are assumed to stream from L2 at 24 bytes a cycle, a quarter less than `Benchmarks/compare` reads on
-/// Zen 3. Held against timed products there: of 18 of mobilevig_ti, `vigc tune` found nothing 1 % faster for 16
-/// (docs/Performance.md).
+/// do not fit in L1 are assumed to stream from L2 at 24 bytes a cycle, a quarter less than `Benchmarks/compare` reads
+/// on Zen 3. Compared with timed products on Zen 3: for 16 of 18 products of mobilevig_ti, `vigc tune` found nothing
+/// that is 1 % faster (docs/Performance.md).
 struct ProductCost {
   var target: Target
   /// Length of the reduction.
@@ -87,7 +87,7 @@ struct ProductCost {
         found.append((used, used.reduce(0) { $0 + Double($1.count) * cost($1.pixels) }))
       }
     }
-    // Of equals the one found first: sorting alone would not say.
+    // Of equally cheap ones the one found first: sorting alone does not decide.
     return found.enumerated().sorted { ($0.element.cost, $0.offset) < ($1.element.cost, $1.offset) }.map(\.element)
   }
 
@@ -132,12 +132,12 @@ struct ProductCost {
 
 // Channels after the last whole vector: padded to a vector, or summed along the reduction.
 extension ProductCost {
-  /// Cycles to add the halves of two vectors into one, two shuffles and an addition on one vector or two: 2 to 4 by LLVM's
-  /// model of Ice Lake.
+  /// Cycles to add the halves of two vectors into one, with two shuffles and an addition: 2 to 4 by LLVM's model of Ice
+  /// Lake.
   private static let foldCycles = 3.0
 
-  /// The last of `channels` channels, where it is cheaper to sum each along the reduction than to pad them to a vector;
-  /// 0 where it is not. Says the same for every number of pixels and every share of the whole vectors before them, so that
+  /// How many of the last channels are summed along the reduction: those after whole vectors, if that is cheaper than
+  /// to pad them to a vector, else 0. The number of pixels and the shares of the whole vectors do not matter, so that
   /// threads, batches and schedules do not decide how a channel is summed.
   func tailChannels(of channels: Int) -> Int {
     let rest = channels % target.lanes
@@ -151,7 +151,7 @@ extension ProductCost {
   func mostTailPixels(channels: Int) -> Int { (target.registers - channels - 1) / channels }
 
   /// Cycles of a tile of tail channels over the whole reduction, and of what makes its sums lanes of one vector. Its
-  /// weights, fewer than a vector a step, are taken to stay in L1.
+  /// weights, fewer than a vector a step, are assumed to stay in L1.
   private func tailTile(pixels: Int, channels: Int) -> Double {
     let products = Double(pixels * channels) / Self.multiplyAddsPerCycle
     let loads = Double(pixels + channels) / Self.loadsPerCycle

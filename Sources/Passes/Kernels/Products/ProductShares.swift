@@ -17,9 +17,9 @@ struct ProductShare {
     }
   }
 
-  /// A pointwise product's shares. Those of a grouped one read their own groups' channels only: as few groups together as
-  /// make whole vectors of outputs and whole channels of each input, each such run of groups cut further where there
-  /// are more workers than runs. Where a share has several groups, weights from one to another are zeros.
+  /// A pointwise product's shares. Shares of a grouped product read their own groups' channels only. A run is as few
+  /// groups as make whole vectors of outputs and whole channels of each input. Runs are cut further if there are more
+  /// workers than runs. If a share has several groups, weights from one group to another are zeros.
   ///
   /// - Returns: the shares, and how many in a row read the same channels.
   static func pointwise(_ product: Product, lanes: Int, workers: Int) -> (shares: [ProductShare], alike: Int) {
@@ -51,8 +51,8 @@ struct ProductShare {
 }
 
 extension GraphLowering {
-  /// Writes one call a share: a plain call where there is one, otherwise a loop over the shares, parallel if there are
-  /// several workers.
+  /// Writes one call a share: a plain call if there is one share, otherwise a loop over the shares, parallel if there
+  /// are several workers.
   /// - Parameter call: the call of a share, given the task and the image.
   mutating func overShares(
     _ shares: [ProductShare], images: Int,

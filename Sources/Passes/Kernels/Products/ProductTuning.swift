@@ -24,7 +24,7 @@ public struct ProductTuning: Codable, Sendable {
     }
   }
 
-  /// The target's name: what wins with one width of vectors says nothing of another.
+  /// The target's name: what wins with one width of vectors says nothing about another.
   public var target: String
   public var winners: [Winner]
 
@@ -32,7 +32,7 @@ public struct ProductTuning: Codable, Sendable {
     (self.target, self.winners) = (target, winners)
   }
 
-  /// - Throws: A `Diagnostic` where a schedule does not cover its product, or a tile does not fit the registers.
+  /// - Throws: A `Diagnostic` if a schedule does not cover its product, or a tile does not fit the registers.
   public func validate(for target: Target) throws {
     guard self.target == target.name else {
       throw Diagnostic("the tuning is for \(self.target), not for \(target.name)")
@@ -76,8 +76,8 @@ extension ProgramBuilder {
 }
 
 extension ProductSchedule {
-  /// Whether the panels and what is left over are the product's channels, each swept over all its pixels by tiles that fit
-  /// the registers. Of whatever numbers: a file may hold any.
+  /// Whether the panels and what is left over are the product's channels, each swept over all its pixels by tiles that
+  /// fit the registers. The numbers may be anything, since they come from a file.
   fileprivate func covers(_ product: ProductShape, target: Target) -> Bool {
     let extents = [product.depth, product.pixels, product.channels]
     guard extents.allSatisfy({ (1...(1 << 30)) ~= $0 }) else { return false }
@@ -94,7 +94,7 @@ extension ProductSchedule {
     return rest == 0 || Self.cover(product.pixels, tail ?? [], most: cost.mostTailPixels(channels: rest))
   }
 
-  /// Whether tiles of at most `most` pixels are `pixels` pixels.
+  /// Whether these tiles have at most `most` pixels each and `pixels` together.
   private static func cover(_ pixels: Int, _ tiles: [Tiles], most: Int) -> Bool {
     var left = pixels
     for tile in tiles {
@@ -134,8 +134,9 @@ public enum ProductTuner {
     return found
   }
 
-  /// A program that runs each candidate once, each as a layer of its own: timed over and over, they take turns. The first
-  /// layer runs the first candidate too, so that none finds the caches as another program left them, and does not count.
+  /// A program that runs each candidate once, each as a layer of its own: timed over and over, they take turns. The
+  /// first layer runs the first candidate too, so that no candidate finds the caches as another program left them. That
+  /// layer does not count.
   public static func program(
     for product: ProductShape, _ candidates: [ProductSchedule], target: Target
   ) -> LoopProgram {
@@ -145,7 +146,8 @@ public enum ProductTuner {
     let stride = roundUp(product.depth, toMultipleOf: lanes)
     let input = program.buffer("input", .input, count: product.pixels * stride)
     let output = program.buffer("output", .output, count: product.pixels * width)
-    // Zeros in the arena are as good as weights, and nobody packs them; rounded up for channels summed along the reduction.
+    // Zeros in the arena serve as weights and need no packing. Their number is rounded up for channels summed along the
+    // reduction.
     let weights = program.buffer("weights", .arena, count: stride * width)
     let bias = program.buffer("bias", .arena, count: width)
     for (place, schedule) in (candidates.prefix(1) + candidates).enumerated() {

@@ -1,7 +1,7 @@
 import IR
 
-/// Whether a chain pays, and how many rows a step makes. For one worker: each of several reads the weights as often, for
-/// fewer rows, and the graph does not depend on how many there are.
+/// Whether a chain pays, and how many rows a step makes. The cost is that of one worker: with several, each reads the
+/// weights as often, for fewer rows. The graph does not depend on how many workers there are.
 struct RowChainCost {
   /// Bytes of a row of each image in between, and the rows it has.
   private var imagesBetween: [(rowBytes: Int, rows: Int)] = []
@@ -36,8 +36,8 @@ struct RowChainCost {
     zip(RowRings(windows: windows, rowsPerStep: rows).ringRows, imagesBetween).reduce(0) { $0 + $1.0 * $1.1.rowBytes }
   }
 
-  /// Images larger than this return from memory, where weights and smaller images come from the last cache; and how much
-  /// dearer a byte is then (60 and 21, or 36 and 18 GB/s on Zen 3, by `Benchmarks/compare`).
+  /// Images larger than this come from memory, while weights and smaller images come from the last cache; and how much
+  /// more a byte then costs (60 and 21, or 36 and 18 GB/s on Zen 3, by `Benchmarks/compare`).
   private static let farImage = 8 << 20
   private static let farPrice = 3
 
@@ -54,13 +54,14 @@ struct RowChainCost {
     return stays ? 0 : weightBytes * ceilDivide(outputRows, rows)
   }
 
-  /// Nil where a chain does not pay.
+  /// Nil if a chain does not pay.
   var schedule: RowChainKernel.Schedule? {
     guard apartBytes > 0 else { return nil }
-    // More than a few hundred pixels a call gain nothing: the weights are read once a call.
+    // More than a few hundred pixels in one call gain nothing, since the weights are read once for each call.
     let useful = takesBlocks ? max(1, ceilDivide(224, outputWidth)) : 1
     let fitting = (1...min(outputRows, useful)).filter { ringBytes(rows: $0) <= budget }
-    // Wide images: one row a step leaves L2 too, but it returns from the next level, where the whole would not.
+    // In wide images even one row a step does not fit in L2. But it comes back from the next cache, which could not
+    // hold the whole image.
     let rows = fitting.last ?? 1
     let bytes = chainedBytes(rows: rows)
     guard bytes < apartBytes else { return nil }

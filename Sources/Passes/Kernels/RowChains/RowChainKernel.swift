@@ -1,7 +1,7 @@
 import IR
 
-/// Products one after the other, row by row: the rows in between live in rings small enough for L2, where the whole images
-/// would not fit.
+/// Products one after the other, row by row: the rows in between live in rings, which fit in L2 when the whole images
+/// would not.
 struct RowChainKernel: Kernel {
   static let name: KernelName = "row_chain"
   static let summary = "products one after the other through rings of rows; tasks are bands of rows"
@@ -62,7 +62,7 @@ struct RowChainKernel: Kernel {
   }
 
   var operandLayouts: [OperandLayout] {
-    // Outside the chain a value may be read by several stages: an image for one is an image.
+    // A value outside the chain may be read by several stages: if one of them needs it as an image, it is an image.
     var found: [ValueID: OperandLayout] = [:]
     for stage in stages {
       for (operand, layout) in zip(stage.site.operands, stage.operandLayouts) where found[operand] != .image {

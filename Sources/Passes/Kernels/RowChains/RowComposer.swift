@@ -39,7 +39,7 @@ struct RowComposer {
     self.batch = batch
     let height = stages.last?.outputHeight ?? 1
     bandRows = ceilDivide(height, min(workers, height))
-    // As many blocks as it takes, and as even as they come.
+    // As many blocks as necessary, of sizes as equal as possible.
     rowsPerStep = ceilDivide(bandRows, ceilDivide(bandRows, most))
     let rowsPerStep = rowsPerStep
     let rings = RowRings(windows: stages.map(\.rows), rowsPerStep: rowsPerStep)
@@ -84,8 +84,8 @@ struct RowComposer {
     }
   }
 
-  /// One block of a stage: one call where the stage takes blocks and the whole block is inside the image and the band, rows
-  /// otherwise.
+  /// One block of a stage: one call if the stage takes blocks and the whole block is inside the image and the band,
+  /// otherwise a call for each row.
   private func emitBlock(
     _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band,
     stage index: Int, block: LoopIndex
@@ -111,8 +111,8 @@ struct RowComposer {
     }
   }
 
-  /// One row of a stage, wherever it lies: nothing outside the image, nothing that only the next band needs, the kernel
-  /// rows that exist at the image's borders.
+  /// One row of a stage at any place. Nothing is made outside the image, or if only the next band needs it. At the
+  /// image's borders only the kernel rows that exist are used.
   private func emitRow(
     _ builder: inout LoopBuilder, _ program: inout ProgramBuilder, _ rings: [String], _ band: Band,
     stage index: Int, block: LoopIndex, relative: Int
@@ -135,7 +135,7 @@ struct RowComposer {
     band.first * plan.scale + block * plan.rows.blockRows + .constant(relative)
   }
 
-  /// That a row is one which its band needs, where the last block, cut short, has others.
+  /// The condition that the band needs a row: a last block that is cut short has rows it does not need.
   private func insideBand(_ plan: Plan, block: LoopIndex, relative: Int) -> [LoopComparison] {
     guard !bandRows.isMultiple(of: rowsPerStep) else { return [] }
     let end = bandRows * plan.scale + plan.rows.lead
@@ -184,7 +184,7 @@ struct RowComposer {
 }
 
 extension LoopBuilder {
-  /// `ifIndex` with comparisons of constants decided here and now.
+  /// `ifIndex`, with comparisons of constants decided at once.
   mutating func guarded(
     _ comparisons: [LoopComparison], _ then: (inout LoopBuilder) -> Void,
     else otherwise: (inout LoopBuilder) -> Void = { _ in }
@@ -202,7 +202,7 @@ extension LoopBuilder {
 }
 
 extension LoopComparison {
-  /// Whether the comparison holds, where both sides are constants.
+  /// Whether the comparison holds, if both sides are constants.
   var constantOutcome: Bool? {
     guard case .constant(let a) = left, case .constant(let b) = right else { return nil }
     switch relation {

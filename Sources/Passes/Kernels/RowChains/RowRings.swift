@@ -1,6 +1,7 @@
 import IR
 
-/// How far the stages of a chain run ahead of one another, and the rings of rows between them that this takes.
+/// How far the stages of a chain run ahead of one another, and the rings of rows that are therefore needed between
+/// them.
 ///
 /// The last stage makes its output in blocks of `rowsPerStep` rows; every stage before it runs just far enough ahead
 /// that its consumer's window is there. Block b of a stage covers the rows b * R + lead ..< (b + 1) * R + lead, where R is

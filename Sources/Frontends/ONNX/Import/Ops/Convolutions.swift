@@ -59,8 +59,8 @@ func convolved(
   }
 }
 
-/// The transposed convolution: each element scatters the filters over the result. It is the convolution, by the filters
-/// mirrored, of the operand with zeros between its elements.
+/// The transposed convolution: each element scatters the filters over the result. This equals a convolution by the
+/// mirrored filters of the operand with zeros between its elements.
 func transposedConvolution(
   _ builder: inout ImportBuilder, _ x: ImportedValue, _ weight: ImportedValue, bias: ImportedValue?, _ window: Window,
   groups: Int, outputPadding: [Int]
@@ -102,7 +102,7 @@ func transposedConvolution(
   return try convolved(&builder, spread, own, bias: bias, plain, groups: groups)
 }
 
-/// The padding of a transposed convolution out of the size that its result is to have.
+/// The padding of a transposed convolution, from the size that its result is to have.
 func transposedWindow(
   _ call: ImportCall, kernel: [Int], over spatial: [Int], outputPadding: [Int]
 ) throws -> Window {
@@ -125,8 +125,8 @@ func transposedWindow(
   for axis in spatial.indices {
     guard (1...1 << 31).contains(sizes[axis]) else { throw Diagnostic("its 'output_shape' is \(sizes)") }
     let whole = window.strides[axis] * (spatial[axis] - 1) + outputPadding[axis] + window.span(axis)
-    // Where the result has more than the whole, zeros come on either side that padding would be taken from; after it all
-    // where its size is given.
+    // If the result is larger than the whole, zeros are added on the sides that padding would be taken from. If its
+    // size is given, all of them come after it.
     let padding = whole - sizes[axis]
     let total = automatic.hasPrefix("SAME") ? padding : max(0, padding)
     let half = total >> 1

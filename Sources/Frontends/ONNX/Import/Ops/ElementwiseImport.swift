@@ -41,7 +41,7 @@ private func combined(
   return try builder.apply(op, builder.beforeRepetition([a, b]))
 }
 
-/// A divisor that is known to be zero is a mistake of the model: no integer is divided by it.
+/// An integer divisor that is known to be zero is a mistake of the model.
 private func refuseZeros(among divisor: ImportedValue) throws {
   guard let known = divisor.known, !known.data.element.isFloat, known.tensor.integer.contains(0) else { return }
   throw Diagnostic("it divides integers by zero")
@@ -52,7 +52,7 @@ private func bitwise(_ name: String, _ kind: Bitwise.Kind) -> ImportedOperator {
   ImportedOperator(name) { builder, call in [try builder.apply(Bitwise(kind), [call.input(0), call.input(1)])] }
 }
 
-/// A value times a number, which is none where that is 1.
+/// A value times a number; the value itself if the number is 1.
 private func scaled(
   _ builder: inout ImportBuilder, _ x: ImportedValue, by factor: Double
 ) throws -> ImportedValue {
@@ -66,7 +66,7 @@ let elementwiseOperators: [ImportedOperator] = [
   binary("Mul", Multiply()),
   binary("Div", Divide()),
   ImportedOperator("Pow") { builder, call in
-    // The result has the base's type, whatever the exponent's.
+    // The result has the base's type; the exponent may have another.
     let (base, exponent) = (try call.input(0), try call.input(1))
     let (from, to) = (try builder.type(of: base).element, try builder.type(of: exponent).element)
     if from.isFloat || !to.isFloat {
@@ -240,7 +240,7 @@ let elementwiseOperators: [ImportedOperator] = [
       throw Diagnostic("it trains; export the model for inference")
     }
     guard call.hasOutput.count > 1, call.hasOutput[1] else { return [x] }
-    // Nothing is dropped, says the mask.
+    // The mask says that nothing is dropped.
     let type = try builder.type(of: x)
     let shape = try knownExtents(type.shape)
     let ones = [Double](repeating: 1, count: shape.reduce(1, *))

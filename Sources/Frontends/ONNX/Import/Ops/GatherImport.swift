@@ -3,7 +3,7 @@ import IR
 
 // Operators that read at places that data says, and the one that finds such places.
 
-/// Indices that are known, counted from the front; throws where one is outside.
+/// Indices that are known, counted from the front; throws if one is outside.
 private func positions(_ indices: KnownTensor, extent: Int) throws -> [Int] {
   guard !indices.data.element.isFloat else { throw Diagnostic("its indices are \(indices.data.element.rawValue)") }
   return try indices.tensor.integer.map { index -> Int in
@@ -40,7 +40,7 @@ private func gathered(
     let counted = Tensor<Double>(element: .i64, shape: known.data.shape, integer: places.map { Int64($0) })
     return try builder.apply(Gather(axis: axis), [x, builder.known(counted)])
   }
-  // Backwards, an end before the first element is one that no count from the end reaches.
+  // With a negative step the end may lie before the first element, which no count from the end reaches.
   let end = step > 0 ? last + 1 : last == 0 ? -type.shape[axis] - 1 : last - 1
   let slice = try slicedAlong(&builder, x, axis: axis, from: first, to: end, step: step)
   return try reshaped(&builder, slice, shape)

@@ -158,7 +158,7 @@ let knownOperators: [ImportedOperator] = [
   ImportedOperator("Expand", "shapes that depend on the input") { builder, call in
     let shape = try knownExtents(call.integers(1, "the shape") ?? [])
     let x = try call.input(0)
-    // Extents of 1 and missing ones leave the operand's.
+    // If the shape has an extent of 1, or none, the operand's extent stays.
     let own = try builder.type(of: x).shape
     let tail = shape.suffix(own.count)
     if shape.count <= own.count, zip(own.suffix(tail.count), tail).allSatisfy({ $1 == 1 || $0 == $1 }) { return [x] }
@@ -182,7 +182,7 @@ let knownOperators: [ImportedOperator] = [
       throw Diagnostic("it repeats axis \(axis) \(repeats[axis]) times")
     }
     if repeats.allSatisfy({ $0 == 1 }) { return [x] }
-    // Each axis gets one in front of it, along which it is repeated.
+    // Each axis gets a new axis before it, along which it is repeated.
     let apart = type.shape.flatMap { [1, $0] }
     let repeated = zip(repeats, type.shape).flatMap { [$0, $1] }
     let copies = try builder.apply(Broadcast(shape: repeated), [builder.apply(Reshape(shape: apart), [x])])

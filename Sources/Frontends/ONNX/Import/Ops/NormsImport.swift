@@ -1,6 +1,6 @@
 import IR
 
-// Norms: what the standard defines by a function body is composed as there.
+// Norms: those that the standard defines by a function body are composed in the same way.
 
 /// Zero mean and unit variance over axes.
 private func normalized(
@@ -108,7 +108,7 @@ let normOperators: [ImportedOperator] = [
     let power = try call.attributes.integer("p") ?? 2
     guard power == 1 || power == 2 else { throw Diagnostic("its norm is of order \(power); there are 1 and 2") }
     let norm = try builder.folded(power == 1 ? .l1 : .l2, x, [axis])
-    // Nothing but zeros stays as it is: the least number divides zero to zero.
+    // Zeros stay zeros: the norm is at least the least number, and zero divided by it is zero.
     let divisor = try builder.node("Max", norm, builder.number(0x1p-126, type.element))
     return [try builder.node("Div", x, divisor)]
   },

@@ -99,7 +99,7 @@ let rearrangingOperators: [ImportedOperator] = [
     var after = before
     for (axis, extent) in zip(order, shape) {
       let more = extent - x.shape[axis]
-      // What is odd is one more at the end of a border, and one less at the front of a cut.
+      // If a width is odd, a border has one more at the end, and a cut takes one less at the front.
       before[axis] = more >= 0 ? more / 2 : -((-more) / 2)
       after[axis] = more - before[axis]
     }
@@ -114,7 +114,7 @@ let rearrangingOperators: [ImportedOperator] = [
       throw Diagnostic("its lengths are \(lengths); they must be i64, one for each of \(x.shape[batch]) sequences")
     }
     _ = try knownExtents([x.shape[time]])
-    // The place t of a sequence of length n comes from n - 1 - t, where that is in front of its end.
+    // The place t of a sequence of length n comes from n - 1 - t, if t is less than n. The other places stay.
     func along(_ axis: Int) -> [Int] { x.shape.indices.map { $0 == axis ? x.shape[axis] : 1 } }
     let places = builder.known(
       Tensor<Double>(element: .i64, shape: along(time), integer: (0..<x.shape[time]).map { Int64($0) }))
@@ -198,7 +198,8 @@ private struct EinsteinSum {
     if sides.count == 2 {
       output = try axes(sides[1], rank: nil)
     } else {
-      // What occurs once, in alphabetical order, after what ellipses stand for.
+      // The axes of the result if none are named: those of the ellipses, then the letters that occur once, in
+      // alphabetical order.
       let all = inputs.flatMap { $0 }
       let once = Set(all).filter { name in all.filter { $0 == name }.count == 1 && Int(name) == nil }
       output = (0..<widest).map { "\(widest - 1 - $0)" } + once.sorted()
@@ -245,7 +246,7 @@ private struct EinsteinSum {
     return (value, names)
   }
 
-  /// The product of two operands, summed over what nobody asks for later.
+  /// The product of two operands, summed over the axes that are not needed later.
   private func product(
     _ builder: inout ImportBuilder, _ a: (ImportedValue, [String]), _ b: (ImportedValue, [String]), _ later: Set<String>
   ) throws -> (ImportedValue, [String]) {
@@ -259,7 +260,7 @@ private struct EinsteinSum {
         extents[name] = max(known, extent)
       }
     }
-    /// Sums over what is in this operand alone; an axis that only repeats is none.
+    /// Sums over the axes that are in this operand alone; an axis that only repeats does not count.
     func reduced(_ own: (ImportedValue, [String]), _ other: [String]) throws -> (ImportedValue, [String]) {
       let shape = try builder.type(of: own.0).shape
       let gone = own.1.indices.filter { place in
@@ -322,7 +323,7 @@ private func fourierTransform(_ builder: inout ImportBuilder, _ call: ImportCall
   let sign: Double = isInverse ? 1 : -1
   let scale = isInverse ? 1 / Double(length) : 1
   for j in 0..<min(extent, returnsReal ? length / 2 + 1 : length) {
-    // One side stands for both, but for what is its own mirror image.
+    // The other half of the terms mirrors this one: each counts twice, except those that are their own mirror image.
     let weight = returnsReal && j != 0 && 2 * j != length ? 2 * scale : scale
     for k in 0..<results {
       let angle = sign * 2 * Double.pi * Double(j * k % length) / Double(length)

@@ -76,7 +76,7 @@ private struct Recurrence {
     return try builder.shaped(own, Array(shape[1...]))
   }
 
-  /// An initial state [batch, hidden], zeros where there is none.
+  /// An initial state [batch, hidden], zeros if there is none.
   func state(_ builder: inout ImportBuilder, _ call: ImportCall, _ index: Int, _ direction: Int) throws -> ImportedValue
   {
     guard call.has(index) else {

@@ -13,7 +13,7 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
     if !kind.isDefined(on: type.element) { throw Diagnostic("it is not defined on \(type.element.rawValue)") }
     if axes.isEmpty { return [try foldedAlone(&builder, kind, x)] }
     if type.count == 0 {
-      // Of nothing at all: what a fold starts from.
+      // The fold of nothing at all: what a fold starts from.
       let kept = type.shape.indices.map { axes.contains($0) ? 1 : type.shape[$0] }
       let shape = keeps ? kept : type.shape.indices.filter { !axes.contains($0) }.map { type.shape[$0] }
       guard let start = kind.ofNothing(type.element) else {
@@ -26,7 +26,7 @@ private func reduction(_ name: String, _ kind: Reduce.Kind) -> ImportedOperator 
   }
 }
 
-/// Each element folded with no other: what a fold does to the one element of a set.
+/// The fold of each element by itself: what a fold does to a set of one element.
 private func foldedAlone(
   _ builder: inout ImportBuilder, _ kind: Reduce.Kind, _ x: ImportedValue
 ) throws -> ImportedValue {
@@ -41,7 +41,7 @@ private func foldedAlone(
 }
 
 extension Reduce.Kind {
-  /// What ONNX says the fold of no elements is; nil where it is undefined.
+  /// What ONNX says the fold of no elements is; nil if it is undefined.
   fileprivate func ofNothing(_ element: ElementType) -> Double? {
     switch self {
     case .sum, .l1, .l2, .sumOfSquares: return 0
@@ -51,13 +51,13 @@ extension Reduce.Kind {
     case .maximum: return element.isFloat ? -.infinity : element.integerRange.map { Double($0.lowerBound) }
     case .minimum:
       if element.isFloat { return .infinity }
-      // The largest of 64 bits have no double.
+      // The largest integers of 64 bits have no double.
       return element.byteCount == 8 ? nil : element.integerRange.map { Double($0.upperBound) }
     }
   }
 }
 
-/// Where the best element along an axis stands.
+/// The place of the best element along an axis.
 private func arg(_ name: String, _ kind: ArgReduce.Kind) -> ImportedOperator {
   ImportedOperator(name) { builder, call in
     let x = try call.input(0)
@@ -83,7 +83,7 @@ private func cumulation(_ name: String, _ kind: Cumulate.Kind) -> ImportedOperat
   }
 }
 
-/// What runs along one axis; of old, before operator set 13, over all axes from this one on.
+/// An op that runs along one axis. Before operator set 13 it ran over all axes from this one on.
 private func alongAxis(
   _ builder: inout ImportBuilder, _ call: ImportCall,
   _ body: (inout ImportBuilder, ImportedValue, Int) throws -> ImportedValue
@@ -118,7 +118,8 @@ let reductionOperators: [ImportedOperator] = [
   cumulation("CumSum", .sum),
   cumulation("CumProd", .product),
   .single("MatMul") { builder, call in
-    // A vector is a row on the left and a column on the right, and the axis that makes it one goes again.
+    // A vector counts as a row on the left and as a column on the right. The axis that is added for this is removed
+    // again.
     var (a, b) = (try call.input(0), try call.input(1))
     let (left, right) = (try builder.type(of: a).shape, try builder.type(of: b).shape)
     if left.count == 1 { a = try builder.apply(Reshape(shape: [1] + left), [a]) }

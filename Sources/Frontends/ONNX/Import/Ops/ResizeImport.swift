@@ -17,10 +17,10 @@ private struct AxisResize {
     case roundPreferCeil = "round_prefer_ceil"
     case floor
     case ceil
-    /// Before operator set 11, which has no mode: up where it makes smaller, else down.
+    /// Before operator set 11, which has no mode: rounded up if the result is smaller, else down.
     case old
 
-    /// By the name that the standard has.
+    /// The mode that the standard calls `name`.
     init?(standard name: String) {
       self.init(rawValue: name)
       if self == .old { return nil }
@@ -34,14 +34,14 @@ private struct AxisResize {
     case alignCorners = "align_corners"
     case asymmetric
     case cropAndResize = "tf_crop_and_resize"
-    /// Of operator set 11 alone.
+    /// In operator set 11 alone.
     case halfPixelForNearest = "tf_half_pixel_for_nn"
   }
 
   var extent: Int
   var size: Int
   var scale: Double
-  /// The size before it was rounded, where a scale was given.
+  /// The size before it was rounded, if a scale was given.
   var length: Double
   var region: (start: Double, end: Double) = (0, 1)
   var kernel: Kernel
@@ -49,8 +49,8 @@ private struct AxisResize {
   var antialiases: Bool
   var excludesOutside: Bool
 
-  /// Where an element of the result lies in the operand: in float32, as the scales are. With a scale of 1/3, which is
-  /// none of float32's, the third element comes out at 1 and not shortly before it.
+  /// Where an element of the result lies in the operand, computed in float32 as the scales are. With a scale of 1/3,
+  /// which is not a float32, the third element lies at 1 and not slightly before it.
   private func coordinate(_ place: Int) -> Float {
     let (y, n, scale, length) = (Float(place), Float(extent), Float(scale), Float(length))
     switch coordinates {
@@ -58,7 +58,7 @@ private struct AxisResize {
     case .halfPixelForNearest: return (y + 0.5) / scale
     case .halfPixelSymmetric: return n / 2 * (1 - Float(size) / length) + (y + 0.5) / scale - 0.5
     case .pytorchHalfPixel: return size == 1 ? 0 : (y + 0.5) / scale - 0.5
-    // By the size before it was rounded, as ONNX's own tests have it.
+    // With the size before it was rounded, as in ONNX's own tests.
     case .alignCorners: return length == 1 ? 0 : y * (n - 1) / (length - 1)
     case .asymmetric: return y / scale
     case .cropAndResize:
@@ -68,8 +68,8 @@ private struct AxisResize {
     }
   }
 
-  /// The weights of the neighbours, the ones from the last at or before the element on in the second half; `ratio` is how
-  /// far the element lies after that one, above 0 and at most 1.
+  /// The weights of the neighbours. The second half belongs to those after the element. `ratio` is how far the element
+  /// lies after the last neighbour of the first half, above 0 and at most 1.
   private func weights(_ ratio: Double) -> [Double] {
     switch kernel {
     case .nearest(let mode):
@@ -100,8 +100,8 @@ private struct AxisResize {
     return values.map { $0 / sum }
   }
 
-  /// For each element of the result its first neighbour and the weights from there on, as many for each; and whether it
-  /// lies outside of what is resized.
+  /// For each element of the result: its first neighbour, the weights from there on (equally many for each element),
+  /// and whether it lies outside of what is resized.
   func table() -> (first: [Int], weights: [[Double]], isOutside: [Bool]) {
     var first: [Int] = []
     var rows: [[Double]] = []
@@ -122,10 +122,10 @@ private struct AxisResize {
       rows.append(leaves ? row.map { _ in 0 } : row)
     }
     if case .nearest = kernel, !isOutside.contains(true) {
-      // One neighbour each, which nothing needs to be multiplied with.
+      // Each element has one neighbour, so there is nothing to multiply.
       return (zip(first, rows).map { $0 + ($1[1] == 1 ? 1 : 0) }, rows.map { _ in [1] }, isOutside)
     }
-    // Taps that weigh nothing anywhere.
+    // Taps whose weight is 0 for every element.
     while let count = rows.first?.count, count > 1, rows.allSatisfy({ $0[0] == 0 }) {
       rows = rows.map { Array($0.dropFirst()) }
       first = first.map { $0 + 1 }
@@ -137,8 +137,8 @@ private struct AxisResize {
   }
 }
 
-/// Integers that a list of places is the floor of: place i = floor((step * i + start) / divisor), with the least divisor;
-/// nil where there are none, which for evenly advancing places cannot be.
+/// Integers that a list of places is the floor of: place i = floor((step * i + start) / divisor), with the least
+/// divisor; nil if there are none, which cannot happen for places that advance evenly.
 func evenSteps(_ places: [Int]) -> (step: Int, start: Int, divisor: Int)? {
   guard let first = places.first, let last = places.last else { return nil }
   let slope = places.count > 1 ? Double(last - first) / Double(places.count - 1) : 0
@@ -179,7 +179,7 @@ private func resized(
   return (try builder.apply(op, [x, table]), isOutside)
 }
 
-/// More of a result's extents than any image has.
+/// An extent larger than any image's.
 private let mostExtent = 1 << 20
 
 let resizeOperators: [ImportedOperator] = [
@@ -276,7 +276,7 @@ let resizeOperators: [ImportedOperator] = [
       if isOutside.contains(true) { outsides.append((axis, isOutside)) }
     }
     if outsides.isEmpty || outside == 0 { return [result] }
-    // What lies outside along any axis is zero so far.
+    // What lies outside along any axis is still zero here.
     let final = try builder.type(of: result)
     var shape = final.shape.map { _ in 1 }
     for (axis, _) in outsides { shape[axis] = final.shape[axis] }
@@ -300,7 +300,7 @@ let resizeOperators: [ImportedOperator] = [
 ]
 
 extension ImportCall {
-  /// A list of numbers that has to be known; nil where it is left out, empty where it has none.
+  /// A list of numbers that has to be known; nil if it is left out, empty if it has none.
   func numbers(_ index: Int, _ meaning: String) throws -> [Double]? {
     guard has(index) else { return nil }
     let tensor = try known(index, meaning)

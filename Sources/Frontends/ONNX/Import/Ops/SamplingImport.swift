@@ -24,7 +24,7 @@ let samplingOperators: [ImportedOperator] = [
       product(size) != nil, theta.shape == [size[0], size.count - 2, size.count - 1]
     else { throw Diagnostic("its matrices are \(theta); they must be [N, k, k + 1] for a size of N, C and k axes") }
     let spatial = Array(size[2...])
-    // Every point, its coordinates last axis first, and a one.
+    // Every point: its coordinates, last axis first, and a 1.
     let axes = spatial.map { extent in
       (0..<extent).map { place -> Double in
         if alignsCorners { return extent > 1 ? 2 * Double(place) / Double(extent - 1) - 1 : -1 }
@@ -113,7 +113,7 @@ let samplingOperators: [ImportedOperator] = [
     let regions = try builder.type(of: call.input(1))
     let mode = try call.attributes.string("mode") ?? "avg"
     if mode != "avg" { throw Diagnostic("the mode '\(mode)' is not supported") }
-    // Operator set 10 knows no shift by half a pixel.
+    // Operator set 10 has no shift by half a pixel.
     let coordinates =
       try call.attributes.string("coordinate_transformation_mode")
       ?? (call.version >= 16 ? "half_pixel" : "output_half_pixel")

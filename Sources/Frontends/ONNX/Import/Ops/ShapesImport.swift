@@ -14,7 +14,7 @@ func reshaped(
   return try builder.apply(Reshape(shape: shape), [x])
 }
 
-/// Elements along one axis; what leaves nothing is known to be empty, what leaves everything is the operand.
+/// Elements along one axis. A slice of nothing is known to be empty, and a slice of everything is the operand.
 func slicedAlong(
   _ builder: inout ImportBuilder, _ x: ImportedValue, axis: Int, from start: Int, to end: Int, step: Int
 ) throws -> ImportedValue {
@@ -49,7 +49,7 @@ func slicedAlong(
       before += own
     }
   }
-  // Backwards, an end before the first element is one that no count from the end reaches.
+  // With a negative step the end may lie before the first element, which no count from the end reaches.
   let stop = step < 0 && last == -1 ? -extent - 1 : last
   return try builder.apply(Slice(starts: [first], ends: [stop], axes: [axis], steps: [step]), [x])
 }
@@ -124,7 +124,7 @@ let shapeOperators: [ImportedOperator] = [
     let rank = try builder.type(of: operands[0]).rank
     guard let given = try call.attributes.integer("axis") else { throw Diagnostic("it has no 'axis'") }
     let axis = try call.axis(given, rank: rank)
-    // What a slice has left nothing of adds nothing.
+    // A part that a slice has left empty adds nothing.
     let parts = try operands.filter { try builder.type(of: $0).count > 0 }
     if parts.count <= 1 { return [parts.first ?? operands[0]] }
     return [try joined(&builder, parts, axis: axis)]
@@ -197,7 +197,7 @@ let shapeOperators: [ImportedOperator] = [
     }
     let value = mode == .constant ? try call.scalar(2, "the value") ?? call.attributes.float("value") ?? 0 : 0
     if type.count == 0 { throw Diagnostic("it pads \(type), which is empty") }
-    // Negative widths cut, and what is left is what borders are made of.
+    // Negative widths cut first, and the border is made of what is left.
     for axis in 0..<rank where before[axis] < 0 || after[axis] < 0 {
       let extent = try builder.type(of: x).shape[axis]
       let (start, end) = (max(0, -before[axis]), extent - max(0, -after[axis]))

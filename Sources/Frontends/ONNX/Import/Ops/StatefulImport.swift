@@ -1,6 +1,6 @@
 import IR
 
-// Operators that carry a state from one call to the next: what models of sequences are made of since operator set 27.
+// Operators that carry a state from one call to the next: models of sequences are made of them since operator set 27.
 
 private func causalConvolution(_ builder: inout ImportBuilder, _ call: ImportCall) throws -> [ImportedValue] {
   let x = try builder.type(of: call.input(0))
@@ -67,7 +67,7 @@ private func linearAttention(_ builder: inout ImportBuilder, _ call: ImportCall)
     let zeros = [Double](repeating: 0, count: try knownExtents(stateShape).reduce(1, *))
     state = builder.numbers(zeros, shape: stateShape, element)
   }
-  /// What an operand [batch, steps, ..] holds for a step, under another shape.
+  /// The part of an operand [batch, steps, ..] for one step, under another shape.
   func part(_ index: Int, _ step: Int, _ shape: [Int], _ meaning: String) throws -> ImportedValue {
     let type = try builder.type(of: call.input(index))
     guard type.rank == 3, type.shape[..<2] == [batch, steps], type.shape[2] * batch == shape.reduce(1, *) else {

@@ -2,8 +2,8 @@ import IR
 
 // Convolutions and pools: a window that slides over the spatial axes of a tensor [N, C, D1, .., Dk].
 //
-// The graph's own windows run over images. Signals are images of one column; the window of a pool comes apart into one
-// an axis, and a convolution of volumes is one of images whose channels are those of all planes a window sees.
+// The graph's own windows run over images. Signals are images of one column. The window of a pool is split into one
+// window an axis. A convolution of volumes becomes one of images whose channels are those of all planes a window sees.
 
 /// The geometry that convolutions and pools share, an entry a spatial axis.
 struct Window {
@@ -13,7 +13,7 @@ struct Window {
   var after: [Int]
   var dilation: [Int]
 
-  /// Nothing but the attributes; `spatial` is the shape along the spatial axes.
+  /// From the attributes alone; `spatial` is the shape along the spatial axes.
   init(_ call: ImportCall, kernel: [Int], over spatial: [Int]) throws {
     func list(_ name: String) throws -> [Int] {
       let values = try call.attributes.integers(name) ?? spatial.map { _ in 1 }
@@ -68,7 +68,7 @@ struct Window {
   /// Elements from the first that a window sees along an axis to the last.
   func span(_ axis: Int) -> Int { dilation[axis] * (kernel[axis] - 1) + 1 }
 
-  /// As ops have it: before each axis, then after each.
+  /// In the order of ops: before each axis, then after each.
   var padding: [Int] { before + after }
 
   /// The window along some of the axes, in their order.
@@ -78,7 +78,7 @@ struct Window {
       after: axes.map { after[$0] }, dilation: axes.map { dilation[$0] })
   }
 
-  /// The same with a last axis along which it does nothing.
+  /// The same geometry with a last axis along which it does nothing.
   var withColumn: Window {
     Window(
       kernel: kernel + [1], strides: strides + [1], before: before + [0], after: after + [0], dilation: dilation + [1])
@@ -88,8 +88,8 @@ struct Window {
     kernel.allSatisfy { $0 == 1 } && strides.allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }
   }
 
-  /// How many places the window has along an axis of `extent`; one that would begin after the axis and the padding in
-  /// front of it is none. Nil where the window does not fit.
+  /// How many places the window has along an axis of `extent`. A place that would begin after the axis and the padding
+  /// before it does not count. Nil if the window does not fit.
   func count(_ axis: Int, extent: Int, roundsUp: Bool) -> Int? {
     let room = before[axis] + extent + after[axis] - span(axis)
     if room < 0 { return nil }
@@ -118,7 +118,7 @@ private func pool(_ builder: ImportBuilder, _ call: ImportCall) throws -> (windo
   )
 }
 
-/// A pool whose window comes apart into one an axis, over images: the last two axes at once, then each in front of them.
+/// A pool whose window is split into one an axis, over images: the last two axes together, then each axis before them.
 private func pooled(
   _ builder: inout ImportBuilder, _ x: ImportedValue, _ window: Window,
   _ images: (inout ImportBuilder, ImportedValue, Window) throws -> ImportedValue
@@ -236,7 +236,7 @@ let windowOperators: [ImportedOperator] = [
     let isColumnMajor = try call.attributes.integer("storage_order") ?? 0 != 0
     let (window, roundsUp) = try pool(builder, call)
     let element = try builder.type(of: call.input(0)).element
-    // Small integers are floats as well, and what stands for more does so under any of its scales.
+    // Small integers are exact as floats too. The maximum stands for what the elements stand for.
     let quantization = try builder.type(of: call.input(0)).quantization
     let plain = try builder.unquantized(call.input(0))
     let x = element.isFloat ? plain : try builder.cast(plain, to: .f32)
@@ -301,7 +301,7 @@ let windowOperators: [ImportedOperator] = [
     let sizes = kernel.indices.map { axis in
       (x.shape[axis + 2] - 1) * window.strides[axis] - window.before[axis] - window.after[axis] + kernel[axis]
     }
-    // A shape that is given says what the places are counted in: that of the tensor that was pooled.
+    // If a shape is given, places are counted in it: it is the shape of the tensor that was pooled.
     let shape = try call.integers(2, "the output's shape") ?? Array(x.shape[..<2]) + sizes
     guard shape.count == x.rank, let count = product(shape), count <= KnownArithmetic.mostElements else {
       throw Diagnostic("its result would be \(shape)")
@@ -366,7 +366,7 @@ private func rooted(
   return try builder.node("Pow", x, builder.number(1 / power, element))
 }
 
-/// The number of elements of a shape; nil where it is none, or more than any network has.
+/// The number of elements of a shape; nil if it is not a shape, or has more elements than any network.
 func product(_ shape: [Int]) -> Int? {
   var count = 1
   for extent in shape {

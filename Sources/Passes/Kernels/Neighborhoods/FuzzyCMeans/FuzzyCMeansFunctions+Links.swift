@@ -1,6 +1,6 @@
 import IR
 
-// After the rounds: who is a member of what.
+// After the rounds: which pixels are members of which hyperedges.
 extension FuzzyCMeansFunctions {
   /// The least of the pixels' largest memberships, over the batch. Arguments: the memberships of all `images`, the least.
   func weakestFunction(images: Int, in program: inout ProgramBuilder) -> String {
@@ -17,8 +17,8 @@ extension FuzzyCMeansFunctions {
     }
   }
 
-  /// A byte for each pixel and hyperedge of an image, as `NeighborhoodType.storage` has them. Arguments: memberships, the
-  /// weakest pixel's largest one, links, and the share where there are several.
+  /// A byte for each pixel and hyperedge of an image, as `NeighborhoodType.storage` has them. Arguments: memberships,
+  /// the weakest pixel's largest one, links, and the share if there are several.
   func linkFunction(in program: inout ProgramBuilder) -> String {
     let edges = clustering.hyperedges
     let byte = LoopType(.u8)
@@ -39,7 +39,7 @@ extension FuzzyCMeansFunctions {
           let pixel = first + row
           let largest = self.largest(&builder, pixel)
           let isWeak = builder.let("is_weak", .mask(lanes: 1), .compare(.less, largest, weak))
-          // A weak pixel is a member of its nearest hyperedge; another one reads it where it is a member of none.
+          // A weak pixel is a member of its nearest hyperedge; a pixel that is not a member of any hyperedge reads it.
           let threshold = builder.let("threshold", .f32, .select(isWeak, .f32(.infinity), strong))
           let nearest = builder.let("nearest", byte, .select(isWeak, .constant(1, byte), .constant(2, byte)))
           let found = builder.register(

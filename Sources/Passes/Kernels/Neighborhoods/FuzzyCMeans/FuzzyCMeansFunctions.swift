@@ -1,7 +1,7 @@
 import IR
 
-/// Hyperedges by fuzzy c-means over channels-last images: each round is two products, pixels innermost in the one and
-/// channels in the other, with hyperedges along vectors in both; nothing is transposed or copied.
+/// Hyperedges by fuzzy c-means over channels-last images: each round is two products. The first has pixels innermost,
+/// the second channels, and both have hyperedges along vectors. Nothing is transposed or copied.
 ///
 /// Memberships are [pixels, hyperedges], the hyperedges padded to vectors with zeros, and are updated in place.
 /// Centres are [channels, hyperedges]. Each sum runs in one order, pixel by pixel or channel by channel, whatever the
@@ -20,9 +20,9 @@ struct FuzzyCMeansFunctions {
   let pixelStride: Int
   let clustering: FuzzyClustering
   let lanes: Int
-  /// Of the centres' product, whose rows are channels.
+  /// The tiles of the centres' product, whose rows are channels.
   let centerTiles: HyperedgeTiles
-  /// Of the distances' product, whose rows are pixels.
+  /// The tiles of the distances' product, whose rows are pixels.
   let pixelTiles: HyperedgeTiles
 
   init(
@@ -49,7 +49,7 @@ struct FuzzyCMeansFunctions {
   var vectors: Int { rowCount / lanes }
   private var inputCount: Int { (pixels - 1) * pixelStride + channels }
   var shape: String { "p\(pixels)_c\(channels)_k\(clustering.hyperedges)" }
-  /// Hyperedges in the last vector, where it has fewer than lanes.
+  /// Hyperedges in the last vector, if they are fewer than its lanes.
   var rest: Int? { clustering.hyperedges % lanes == 0 ? nil : clustering.hyperedges % lanes }
 
   // MARK: calls
@@ -69,7 +69,8 @@ struct FuzzyCMeansFunctions {
     }
   }
 
-  /// The calls of all functions, which are added to the program. A share is the task's number where tiles have several.
+  /// The calls of all functions, which are added to the program. A share is the task's number, if the tiles are split
+  /// over several tasks.
   struct Calls {
     typealias Share = [LoopArgument]
 
@@ -139,7 +140,7 @@ struct FuzzyCMeansFunctions {
 
   // MARK: a round
 
-  /// The sums of squared memberships of an image; what they divide is in no padding. Arguments: memberships, sums.
+  /// The sums of squared memberships of an image; they divide nothing in the padding. Arguments: memberships, sums.
   private func sumFunction(in program: inout ProgramBuilder) -> String {
     program.function(
       "fuzzy_sums_p\(pixels)_k\(clustering.hyperedges)",
@@ -157,7 +158,7 @@ struct FuzzyCMeansFunctions {
     }
   }
 
-  /// Arguments: the image, memberships, sums, centres, and the share where there are several.
+  /// Arguments: the image, memberships, sums, centres, and the share if there are several.
   private func centerFunction(in program: inout ProgramBuilder) -> String {
     program.function(
       "fuzzy_centers_\(centerTiles.name)_\(shape)",
@@ -207,7 +208,7 @@ struct FuzzyCMeansFunctions {
   }
 
   /// New memberships in place of the old ones, and each pixel's squared change. Arguments: the image, centres, their
-  /// squares, the pixels' squares, memberships, changes, scratch, and the share where there are several.
+  /// squares, the pixels' squares, memberships, changes, scratch, and the share if there are several.
   private func membershipFunction(in program: inout ProgramBuilder) -> String {
     program.function(
       "fuzzy_memberships_\(pixelTiles.name)_\(shape)",
@@ -243,7 +244,7 @@ struct FuzzyCMeansFunctions {
         let column = vector * lanes + .constant(place * lanes)
         let squares = square + .load("center_squares", column, type)
         let distance = LoopValue.fma(.f32(-2, lanes: lanes), .variable(name), squares)
-        // The distance comes second: where it is NaN it stays.
+        // The distance is the second operand: if it is NaN, the result is NaN.
         let clamped = LoopValue.maximum(.f32(clustering.leastDistance, lanes: lanes), distance)
         let mask = isLast && place == width - 1 ? rest.map { LoopValue.firstLanes(.constant($0), lanes: lanes) } : nil
         builder.store("nearness", column + .constant(row * rowCount), masked(.f32(1, lanes: lanes) / clamped, mask))
@@ -263,7 +264,7 @@ struct FuzzyCMeansFunctions {
     forEachVector(&builder) { builder, vector, mask in
       let value = builder.let(
         "value", type, .load("nearness", row * rowCount + vector * lanes, type) * factor)
-      // A sum that overflows or features that are NaN leave no order among the hyperedges.
+      // If a sum overflows or features are NaN, hyperedges cannot be compared.
       let even = LoopValue.f32(1 / Double(clustering.hyperedges), lanes: lanes)
       let known = LoopValue.select(.compare(.equal, value, value), value, even)
       let new = builder.let("new", type, masked(known, mask))
@@ -276,7 +277,7 @@ struct FuzzyCMeansFunctions {
     builder.store("changes", first + row, total2)
   }
 
-  /// How much a round changed the memberships of the batch; the first counts as endless. Arguments: the changes of all
+  /// How much a round changed the memberships of the batch; infinite for the first round. Arguments: the changes of all
   /// `images`, the norm, the round.
   private func normFunction(images: Int, in program: inout ProgramBuilder) -> String {
     program.function(
@@ -323,7 +324,7 @@ struct FuzzyCMeansFunctions {
     return names
   }
 
-  /// Every vector of a row of hyperedges, the last one apart with a mask where it is not full.
+  /// Every vector of a row of hyperedges; the last one comes separately, with a mask, if it is not full.
   func forEachVector(
     _ builder: inout LoopBuilder, _ body: (inout LoopBuilder, LoopIndex, LoopValue?) -> Void
   ) {

@@ -1,7 +1,7 @@
 import IR
 
-/// Hyperedges by fuzzy c-means over the batch: rounds until the memberships stay, then who is a member of what. Tasks share
-/// the channels of the centres and the pixels of the memberships.
+/// Hyperedges by fuzzy c-means over the batch: rounds until the memberships hardly change, then the members of each
+/// hyperedge. Tasks share the channels of the centres and the pixels of the memberships.
 struct FuzzyCMeansKernel: Kernel {
   static let name: KernelName = "fuzzy_c_means"
   static let summary = "hyperedges by rounds of two products; tasks are channels, then pixels"

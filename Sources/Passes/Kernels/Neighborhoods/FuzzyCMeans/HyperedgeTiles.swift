@@ -3,8 +3,8 @@ import IR
 /// How a product of rows by hyperedges is cut into register tiles: `height` rows at a time, whose hyperedges go by in
 /// panels of `width` vectors.
 ///
-/// Unlike a `ProductSchedule` it sweeps all panels of a tile before the next tile: what a tile computes stays in L1 for
-/// what needs whole rows of it.
+/// Unlike a `ProductSchedule` it sweeps all panels of a tile before the next tile: the tile's results stay in L1 for
+/// the code that needs whole rows of them.
 struct HyperedgeTiles: Hashable {
   let rows: Int
   let vectors: Int
@@ -12,7 +12,7 @@ struct HyperedgeTiles: Hashable {
   let height: Int
   /// Vectors of a panel; the last one may have fewer.
   let width: Int
-  /// Tasks that share the tiles; where there are several, rows that fill no tile are a task of their own.
+  /// Tasks that share the tiles; if there are several, rows that do not fill a tile are a task of their own.
   let shares: Int
   /// Whole tiles of a task.
   private let tilesPerShare: Int
@@ -41,7 +41,7 @@ struct HyperedgeTiles: Hashable {
     shares = full > 1 && rows % height > 0 ? full + 1 : full
   }
 
-  /// Of a function that works on one share: which one, where there are several.
+  /// For a function that works on one share: which share, if there are several.
   var parameters: [LoopParameter] { shares > 1 ? [LoopParameter("share", .index(0...(shares - 1)))] : [] }
 
   var name: String { "\(height)x\(width)" }
@@ -70,7 +70,7 @@ struct HyperedgeTiles: Hashable {
     }
   }
 
-  /// A call for each share of the tiles: in parallel, each with its number, where there are several.
+  /// A call for each share of the tiles: in parallel, each with its number, if there are several.
   func overShares(_ builder: inout LoopBuilder, _ call: ([LoopArgument]) -> LoopStatement) {
     if shares == 1 { return builder.append(call([])) }
     builder.loop("share", 0, .constant(shares), order: .parallel) { builder, share in
@@ -78,7 +78,8 @@ struct HyperedgeTiles: Hashable {
     }
   }
 
-  /// Writes the panels of a tile, the last one apart: gets the first vector, how many, and whether it is the last.
+  /// Writes the panels of a tile, the last one separately. The body gets the first vector, how many vectors, and
+  /// whether the panel is the last.
   func panels(_ builder: inout LoopBuilder, _ body: (inout LoopBuilder, LoopIndex, Int, Bool) -> Void) {
     let before = (vectors - 1) / width
     builder.loop("panel", 0, .constant(before)) { builder, panel in body(&builder, panel * width, width, false) }

@@ -1,7 +1,7 @@
 import IR
 
-/// Rolls that join all pixels of a class with each other: rows, or columns, that are a multiple of a step apart, where the
-/// step divides the side.
+/// Rolls that join all pixels of a class with each other. A class is the rows, or columns, that are a multiple of a
+/// step apart; the step divides the side.
 struct ResidueClasses: Hashable {
   enum Axis: String { case vertical, horizontal }
 
@@ -17,8 +17,8 @@ struct ResidueClasses: Hashable {
   /// The numbers of a class's pixels.
   var members: ClosedRange<Int> { 0...(count - 1) }
 
-  /// The classes of the axes that have rolls, vertical ones first; nil where some roll is along none, or where the rolls of
-  /// an axis are not all K, 2K, ... < N, each once, in any order, or a class has more than `most` pixels.
+  /// The classes of the axes that have rolls, vertical ones first; nil if a roll is along neither axis, if the rolls of
+  /// an axis are not K, 2K, ... < N, each once, in any order, or if a class has more than `most` pixels.
   static func of(_ offsets: [Offset], height: Int, width: Int) -> [ResidueClasses]? {
     let wrapped = offsets.map { $0.wrapped(height: height, width: width) }
     guard wrapped.allSatisfy({ ($0.dy == 0) != ($0.dx == 0) }) else { return nil }
@@ -35,12 +35,13 @@ struct ResidueClasses: Hashable {
   }
 }
 
-/// One class after the other: its features are copied together, each of its pairs is measured once, and the neighbours that
-/// a pixel's distances admit are listed before they are taken, so that no branch for each neighbour waits for its distance.
+/// One class after the other: its features are copied together, each of its pairs is measured once, and the neighbours
+/// that a pixel's distances admit are listed before they are taken, so that there is no branch for each neighbour that
+/// waits for its distance.
 ///
-/// What is kept of a pixel between two axes is the extreme of its neighbours' features, not of the differences to them, since
-/// rounding is monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), but for the sign of a zero. The classes of the last axis
-/// subtract.
+/// What is kept of a pixel between two axes is the extreme of its neighbours' features, not of the differences to them,
+/// since rounding is monotone: max_j fl(x_j - x_i) = fl(max_j x_j - x_i), except for the sign of a zero. The classes of
+/// the last axis subtract.
 extension GatedMaxRelativeFunctions {
   /// Elements of a class's features.
   func classElements(_ classes: ResidueClasses) -> Int { classes.count * pixelStride }
@@ -107,8 +108,8 @@ extension GatedMaxRelativeFunctions {
     return { .call(name, $0.list) }
   }
 
-  /// Measures each pair once, two members against two, and writes its distance to both. The second of two is also measured against
-  /// itself, once; a member shall be infinitely far from itself.
+  /// Measures each pair once, two members against two, and writes its distance to both. The second of two is once
+  /// measured against itself too; that distance is then set to infinity.
   private func measurePairs(_ builder: inout LoopBuilder, _ classes: ResidueClasses) {
     let (count, stride) = (classes.count, distanceStride(classes))
     let far = LoopValue.f32(.infinity, lanes: lanes)
@@ -130,9 +131,9 @@ extension GatedMaxRelativeFunctions {
       builder.loop("other", first + 1, .constant(count - 1), step: 2) { builder, other in
         measure(&builder, rows, [other, other + 1])
       }
-      // Of an even number one is left, whatever the rows.
+      // With an even number of members one is left over in every row.
       if count.isMultiple(of: 2) { measure(&builder, rows, [.constant(count - 1)]) }
-      // The second member's distance to itself was written over what all began as.
+      // The second member's distance to itself has overwritten the initial infinity.
       builder.store("distances", (first + 1) * stride + first + 1, .f32(.infinity))
     }
   }
@@ -174,8 +175,8 @@ extension GatedMaxRelativeFunctions {
           builder.assign(extreme, farther(feature(other, vector), .variable(extreme)))
         }
       }
-      // A neighbour that is not admitted contributes 0, which a maximum that starts at 0 has seen; among extremes, 0 is the
-      // pixel itself.
+      // A neighbour that is not admitted contributes 0, which does not change a maximum that starts at 0. Among
+      // extremes, that 0 is the pixel itself.
       if start != 0 {
         builder.ifIndex([LoopComparison(count, .less, .constant(classes.count - 1))]) { builder in
           for (vector, extreme) in zip(vectors, extremes) {
@@ -188,7 +189,7 @@ extension GatedMaxRelativeFunctions {
         builder.store("output", place + vector, value)
       }
     }
-    // Groups as equal as can be, of as many vectors as leave registers for what is loaded.
+    // Groups of vectors, as equal as possible, that leave enough registers for what is loaded.
     let width = ceilDivide(vectors, ceilDivide(vectors, 12))
     builder.loop("group", 0, .constant(vectors / width)) { builder, group in
       take(&builder, group * (width * lanes), width: width)

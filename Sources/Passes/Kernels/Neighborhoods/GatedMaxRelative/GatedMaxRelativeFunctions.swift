@@ -3,10 +3,10 @@ import IR
 /// Max-relative aggregation over fixed offsets that a distance admits pixel by pixel (DAGC), with no rolled copy ever in
 /// memory.
 ///
-/// Functions of a layer: the sampled distances of a row, the limit they set for the whole image, and the output, of a
-/// row or of a residue class of each axis; another measures a row's distances where they are shared. Distances are sums over channel
-/// vectors, two at a time, then over lanes, in an order that does not depend on the pixel; gates hang on their last bits, so the limit's
-/// sums are compensated.
+/// A layer has functions for the sampled distances of a row, for the limit they set for the whole image, and for the
+/// output of a row, or of a residue class of each axis. Another one measures a row's distances if they are shared.
+/// Distances are sums over channel vectors, two at a time, then over lanes, in an order that does not depend on the
+/// pixel. Gates depend on their last bits, so the limit's sums are compensated.
 struct GatedMaxRelativeFunctions {
   enum Lowering: String, KernelLowering {
     /// Every pixel measures every neighbour: its distance and the difference to it come from the same loads.
@@ -14,8 +14,8 @@ struct GatedMaxRelativeFunctions {
     /// A roll and its opposite share their distances, d(i, i + r) = d(i + r, i): one image of distances for both, bit for
     /// bit what `direct` measures, since both sum the channels in the same order.
     case symmetric
-    /// The rolls join all pixels of a residue class of an axis with each other: a class is copied together, and each of its
-    /// pairs measured once for both (`ResidueClasses`). Nobody sees the gates.
+    /// The rolls join all pixels of a residue class of an axis with each other: a class is copied together, and each of
+    /// its pairs measured once for both (`ResidueClasses`). The gates must not be read elsewhere.
     case classPairs = "class_pairs"
 
     static let usual = Self.direct
@@ -31,7 +31,7 @@ struct GatedMaxRelativeFunctions {
   var selfMinusNeighbor: Bool
   var start: Double?
   var lanes: Int
-  /// Elements from the gates of one offset to those of the next, where somebody wants to see them as 0 and 1.
+  /// Elements from the gates of one offset to those of the next, if the gates are wanted as 0 and 1.
   var gateStep: Int?
 
   var type: LoopType { LoopType(.f32, lanes: lanes) }
@@ -76,14 +76,14 @@ struct GatedMaxRelativeFunctions {
         let deviation = builder.let("deviation", LoopType(.f32, lanes: lanes), value - center)
         return deviation * deviation
       }
-      // One pixel has no deviation, and no neighbours that would ask for it.
+      // A single pixel has no deviation, and no neighbours that need it.
       let variance = squares / .f32(Double(max(1, pixels - 1)))
       builder.store("limit", 0, mean - .unary(.squareRoot, variance))
     }
     return { .call(name, [$0, $1]) }
   }
 
-  /// The sum over all distances of a term of each, in whole vectors and then the rest.
+  /// The sum of a term of each distance: first whole vectors, then the rest.
   private func total(
     _ builder: inout LoopBuilder, _ term: (inout LoopBuilder, LoopValue, Int) -> LoopValue
   ) -> LoopValue {
@@ -131,8 +131,8 @@ struct GatedMaxRelativeFunctions {
     return { .call(name, [$0, $1, .index($2)]) }
   }
 
-  /// The call of a function that writes a row of output: the image, the limit, all distances where they are shared, the row,
-  /// its place among the gates where they are wanted, and its number.
+  /// The call of a function that writes a row of output: the image, the limit, all distances if they are shared, the
+  /// row, its place among the gates if they are wanted, and its number.
   typealias RowCall = (
     _ image: LoopArgument, _ limit: LoopArgument, _ distances: LoopArgument?, _ output: LoopArgument,
     _ gates: LoopArgument?, _ y: LoopIndex
@@ -203,7 +203,7 @@ struct GatedMaxRelativeFunctions {
       let there = load(other, vector)
       return selfMinusNeighbor ? here - there : there - here
     }
-    // A neighbour that is not admitted contributes 0, which a maximum that starts at 0 has seen.
+    // A neighbour that is not admitted contributes 0, which does not change a maximum that starts at 0.
     if start == 0 {
       builder.ifValue(isNear) { builder in raise(&builder, difference) }
     } else {
@@ -220,7 +220,7 @@ struct GatedMaxRelativeFunctions {
     distances(&builder, "input", [own], [other])[0][0]
   }
 
-  /// The sums over channels of |x_i - x_j| for some i, each with some j, which hide each other's latency.
+  /// The sums over channels of |x_i - x_j| for several pairs at once, which hide each other's latency.
   func distances(
     _ builder: inout LoopBuilder, _ features: String, _ own: [LoopIndex], _ others: [LoopIndex]
   ) -> [[LoopValue]] {
@@ -268,9 +268,9 @@ struct Roll: Hashable {
   var offset: Offset
   /// Its place among the offsets.
   var place: Int
-  /// The image of distances that has its own.
+  /// It measures its own distances, into this image of distances.
   var image: Int
-  /// Its distances are the neighbour's, measured for the opposite roll.
+  /// Its distances are those that were measured for the opposite roll.
   var isOpposite: Bool
 
   /// The roll as one that keeps its distances to itself.
@@ -307,7 +307,7 @@ struct Run {
   }
 }
 
-/// Which offsets measure distances, and which find theirs measured by the opposite one.
+/// Which offsets measure distances, and which use those of the opposite one.
 struct SharedDistances {
   /// The offsets that measure, an image of distances each.
   private(set) var measured: [Offset] = []

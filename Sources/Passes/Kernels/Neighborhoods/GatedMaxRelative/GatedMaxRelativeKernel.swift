@@ -37,7 +37,7 @@ struct GatedMaxRelativeKernel: Kernel {
 
   static func match(_ node: Node, in rewriter: GraphRewriter) -> KernelMatch? {
     OffsetAggregation.match(node, in: rewriter) { type, _, builder, showsLinks in
-      // Distances are measured in the image that is aggregated, by a test that is known.
+      // Distances are measured in the image that is aggregated, and the kernel knows the test.
       guard case .gatedOffsets(let offsets) = type.form, builder.operands == [node.operands[0]],
         let build = builder.op as? BuildNeighborhood,
         build.construction.gate(height: type.height, width: type.width) != nil
@@ -61,7 +61,7 @@ struct GatedMaxRelativeKernel: Kernel {
 
   /// The calls of a lowering.
   private struct Output {
-    /// What it measures of a row beside the sampled distances: while the row is near.
+    /// What it measures of a row besides the sampled distances, while the row is in the cache.
     var measure: ((_ builder: inout LoopBuilder, _ source: LoopArgument, _ y: LoopIndex) -> Void)?
     /// Writes the output of an image of the batch, once the limit is known.
     var write: (_ builder: inout LoopBuilder, _ image: LoopIndex) -> Void
@@ -132,7 +132,8 @@ struct GatedMaxRelativeKernel: Kernel {
     return output
   }
 
-  /// Tasks are vertical classes, class after class so that each row of one is read along; then rows, their classes in turn.
+  /// Tasks are first the vertical classes, ordered so that each row of a class is read along; then rows, with one class
+  /// after the other.
   private func outputByClasses(
     _ classes: [ResidueClasses], of functions: GatedMaxRelativeFunctions, _ images: Images,
     in program: inout ProgramBuilder

@@ -5,13 +5,13 @@ struct GatedOffsetsCost {
   var offsets: [Offset]
   var height: Int
   var width: Int
-  /// Somebody looks at which neighbours are admitted.
+  /// Whether the gates are read elsewhere.
   var showsGates: Bool
 
   /// Every lowering that applies.
   var candidates: [LoweringCandidate] {
-    // To measure a neighbour is two loads, a subtraction, an absolute value and an addition; the sample is one more. Whether a
-    // neighbour is taken is a branch that waits for its distance.
+    // Measuring a neighbour takes two loads, a subtraction, an absolute value and an addition; the sample counts as one
+    // more neighbour. Taking a neighbour is a branch that waits for its distance.
     let (measuring, branch) = (5, 2)
     var result = [
       LoweringCandidate(
@@ -29,9 +29,9 @@ struct GatedOffsetsCost {
           reason: "\(measured) of \(offsets.count) rolls measured, the others' distances shared"))
     }
     if !showsGates, let classes = ResidueClasses.of(offsets, height: height, width: width) {
-      // Two pixels against two share their loads. What the classes of an axis cost beside their pairs, to be copied together and
-      // neighbours to be listed, decides between classes of 4 and of 5: among 6, 12, 24 and 48 vectors of channels, `symmetric` was
-      // the faster in two of four with 4, in none with 5 (AVX2, inputs of 128 and 160 pixels a side).
+      // Two pixels measured against two share their loads. Besides its pairs a class costs the copying together and the
+      // listing of neighbours. Measured with 6, 12, 24 and 48 vectors of channels, `symmetric` was faster in two of the
+      // four with classes of 4, and in none with classes of 5 (AVX2, inputs of 128 and 160 pixels a side).
       let (pair, axisAlone) = (4, 13.5)
       let sizes = classes.map { "\($0.step) classes of \($0.count)" }.joined(separator: " and ")
       result.append(

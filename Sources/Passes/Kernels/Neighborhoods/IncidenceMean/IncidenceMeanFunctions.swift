@@ -3,15 +3,15 @@ import IR
 /// The means over the lists of a hypergraph, pixels of each hyperedge or hyperedges of each pixel, over channels-last
 /// features: (sum + missing * last) / longest, so what pads a list is never gathered.
 ///
-/// Lists are rows or columns of the links, one byte a pixel and hyperedge, of which few count: features are added where
-/// one does, in the order of the list.
+/// Lists are rows or columns of the links, one byte for each pixel and hyperedge. Few of them count; for each that
+/// does, features are added, in the order of the list.
 struct IncidenceMeanFunctions {
   let target: IncidenceMean.Target
   let nodes: Int
   let hyperedges: Int
   /// Elements from one pixel or hyperedge to the next.
   let stride: Int
-  /// The factor of an image of the result's shape that is added; nil where there is none.
+  /// The factor of an image of the result's shape that is added; nil if there is none.
   let ownFactor: Double?
   /// Lists that one call makes.
   let listsPerCall: Int
@@ -55,7 +55,7 @@ struct IncidenceMeanFunctions {
     target == .hyperedges ? place * hyperedges + list : list * hyperedges + place
   }
 
-  /// Whether a link counts: a pixel may read a hyperedge whose member it is not.
+  /// Whether a link counts: a pixel may read a hyperedge without being its member.
   private func counts(_ link: LoopValue) -> LoopValue {
     target == .hyperedges
       ? .compare(.equal, link, .constant(1, LoopType(.u8))) : .compare(.notEqual, link, .constant(0, LoopType(.u8)))
@@ -91,14 +91,14 @@ struct IncidenceMeanFunctions {
   /// What a call reads and writes.
   struct MeanArguments {
     var image: LoopArgument
-    /// For hyperedges those of the image, for pixels those of the lists alone.
+    /// For hyperedges all links of the image, for pixels those of the lists alone.
     var links: LoopArgument
     var lengths: LoopArgument
     var longest: LoopArgument
-    /// The image that is added, where there is one.
+    /// The image that is added, if there is one.
     var own: LoopArgument?
     var output: LoopArgument
-    /// Which list is the first; only asked for with hyperedges.
+    /// The number of the first list; needed for hyperedges only.
     var first: LoopIndex
   }
 

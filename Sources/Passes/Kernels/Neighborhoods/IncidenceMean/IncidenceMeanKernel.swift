@@ -18,7 +18,7 @@ struct IncidenceMeanKernel: Kernel {
   /// What it reads outside.
   private let features: ValueID
   private let hypergraph: ValueID
-  /// The image that is added, and the constant of the body that is its factor, if it has one; nil where none is added.
+  /// The image that is added, and the constant of the body that is its factor, if it has one; nil if none is added.
   private let own: (image: ValueID, factor: ValueID?)?
 
   init(_ site: FuseSite) throws {
@@ -34,7 +34,7 @@ struct IncidenceMeanKernel: Kernel {
     own = try Self.added(to: node, in: site)
   }
 
-  /// What is added is an image, a constant one too; its factor is none.
+  /// What is added is an image, maybe a constant one; its factor is not an image.
   var operandLayouts: [OperandLayout] {
     site.body.inputs.map { input in
       if let own, site.outside(input) == own.image { return .image }

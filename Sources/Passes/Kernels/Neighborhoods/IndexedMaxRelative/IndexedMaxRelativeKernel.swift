@@ -1,6 +1,6 @@
 import IR
 
-/// Max-relative over neighbours by index, wherever their graph comes from.
+/// Max-relative over neighbours by index, from any graph.
 struct IndexedMaxRelativeKernel: Kernel {
   static let name: KernelName = "indexed_max_relative"
   static let summary = "max-relative over neighbours by index; tasks are blocks of pixels"
@@ -10,7 +10,7 @@ struct IndexedMaxRelativeKernel: Kernel {
   private let aggregate: Aggregate
   private let neighbors: Int
   private let candidates: Int
-  /// What it reads outside: the features, the graph, and the candidates' features where they are others.
+  /// What it reads outside: the features, the graph, and the candidates' features if they are others.
   private let operands: (features: ValueID, graph: ValueID, others: ValueID?)
 
   init(_ site: FuseSite) throws {

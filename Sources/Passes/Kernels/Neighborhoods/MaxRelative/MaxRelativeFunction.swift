@@ -48,8 +48,8 @@ struct MaxRelativeFunction {
     return sorted == Array(stride(from: step, to: length, by: step)) ? step : nil
   }
 
-  /// Steps along y and x when the offsets are two such axes; what `windowed` and `class_reduced` need, together with
-  /// a start of 0, which makes self a neighbour.
+  /// Steps along y and x if the offsets are two axes of this kind. `windowed` and `class_reduced` need them, and a
+  /// start of 0, which makes each pixel its own neighbour.
   static func steps(_ offsets: [Offset], height: Int, width: Int) -> (y: Int, x: Int)? {
     let vertical = offsets.filter { $0.dx == 0 && $0.dy != 0 }.map(\.dy)
     let horizontal = offsets.filter { $0.dy == 0 && $0.dx != 0 }.map(\.dx)
@@ -70,7 +70,7 @@ struct MaxRelativeFunction {
   }
 
   /// The call of the function, which is added unless the program has it.
-  /// - Parameter scratch: working memory where `scratchCount` asks for some, nil otherwise.
+  /// - Parameter scratch: working memory if `scratchCount` asks for some, nil otherwise.
   func call(
     input: LoopArgument, output: LoopArgument, scratch: LoopArgument?, in program: inout ProgramBuilder
   ) -> LoopStatement {

@@ -1,8 +1,8 @@
 import IR
 
-/// What each lowering of a choice of nearest neighbours costs: floats read from beyond the first cache or written there, a
-/// pixel, those from beyond the second one, or from that of another worker, counted `farFactor` times. Products and
-/// selection are the same work in both, so they are left out.
+/// What each lowering of a choice of nearest neighbours costs: floats a pixel that are read from beyond the first cache
+/// or written there. Those from beyond the second cache, or from another worker's, count `farFactor` times. Products
+/// and selection are the same work in both, so they are left out.
 struct IndicesCost {
   var pixels: Int
   var candidates: Int
@@ -13,7 +13,8 @@ struct IndicesCost {
   /// Floats of the second cache that features, candidates or distances may take; half of 512 KiB, which the x86 targets have
   /// at least. `scalar` assumes 256 KiB and shares the figure.
   private static let second = 65536
-  /// A float from beyond the second cache, or from another worker's, in floats of it. Assumed, not measured.
+  /// The cost of a float from beyond the second cache, or from another worker's, in floats from the second cache.
+  /// Assumed, not measured.
   private static let farFactor = 4.0
   /// Candidates of one panel of the product.
   private static let panel = 16
@@ -32,8 +33,8 @@ struct IndicesCost {
     ]
   }
 
-  /// Of a pixel, where `block` of them meet all candidates at once and leave so many distances before they are chosen from;
-  /// nil where several workers, if there are several, write what another reads.
+  /// Floats a pixel, if `block` pixels meet all candidates at once. `distances` is how many distances they leave before
+  /// neighbours are chosen; nil if one of several workers reads what another wrote.
   private func cost(block: Int, distances: Int?) -> Double {
     func price(_ floats: Int) -> Double { floats > Self.second ? Self.farFactor : 1 }
     // Each panel of candidates meets the features of all pixels of a block, which stay in the first cache if they are few.

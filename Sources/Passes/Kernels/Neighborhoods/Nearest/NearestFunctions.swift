@@ -1,6 +1,6 @@
 import IR
 
-/// How the distances of a choice of neighbours come to their selection; both give the same bits.
+/// How distances reach the selection of neighbours; both ways give the same bits.
 enum NearestLowering: String, KernelLowering {
   /// All distances of an image are in memory before the first selection.
   case fullMatrix = "full_matrix"
@@ -14,13 +14,14 @@ enum NearestLowering: String, KernelLowering {
 /// the candidates' transposed into panels, and a register tile of pixels x candidates sums over the channels, in their
 /// order whatever the tile.
 ///
-/// Candidates after the last, up to whole vectors, are infinitely far; so are those whose distance is no number.
+/// Places after the last candidate, up to whole vectors, are infinitely far; so are candidates whose distance is NaN.
 struct NearestFunctions {
   /// What is added to the distances, and how it lies.
   enum Positions {
-    /// `[pixels, candidates]`, as something else computes it.
+    /// `[pixels, candidates]`, computed at run time.
     case rows
-    /// Constants, panel after panel of candidates, each `[pixels][width]`: what a panel's tiles read is one stream.
+    /// Constants, panel after panel of candidates, each `[pixels][width]`, so that the tiles of a panel read one
+    /// stream.
     case panels
   }
 
@@ -37,8 +38,8 @@ struct NearestFunctions {
   /// Elements from one pixel's distances to the next one's.
   var distanceStride: Int { roundUp(candidates, toMultipleOf: lanes) }
 
-  /// Pixels of one task: as many as keep a block's distances within 64 KiB, and up to 32 in any case, since all candidates
-  /// are read for each block; equal blocks where they exist that are no less than half as large.
+  /// Pixels of one task: as many as keep a block's distances within 64 KiB, but up to 32 in any case, since all
+  /// candidates are read for each block. Equal blocks are preferred if they are at least half as large.
   static func blockPixels(pixels: Int, candidates: Int) -> Int {
     let most = min(pixels, max(32, 16384 / candidates), 64)
     return (ceilDivide(most, 2)...most).last { pixels.isMultiple(of: $0) } ?? most
@@ -105,8 +106,8 @@ struct NearestFunctions {
   }
 
   /// What a call that measures distances reads and writes: the pixels' scaled features and their squares, a panel of
-  /// candidates and their squares, positions where there are any, distances; the last two from the panel's first
-  /// candidate on.
+  /// candidates and their squares, positions if there are any, distances; the last two from the panel's first candidate
+  /// on.
   struct DistanceArguments {
     var own: LoopArgument
     var ownSquares: LoopArgument
@@ -177,7 +178,7 @@ struct NearestFunctions {
         case .panels: distance = distance + .load("positions", row * (vectors * lanes) + place, type)
         case nil: break
         }
-        // Of two operands the second where one is no number.
+        // If an operand is NaN, the minimum is the second one.
         let far = LoopValue.f32(.infinity, lanes: lanes)
         var value = LoopValue.minimum(distance, far)
         if let mask { value = .select(mask, value, far) }

@@ -1,6 +1,7 @@
 import IR
 
-/// Nearest neighbours: scaled features, panels of candidates, then blocks of pixels, whose distances are selected from.
+/// Nearest neighbours: first scaled features and panels of candidates, then blocks of pixels, from whose distances
+/// neighbours are selected.
 struct NearestKernel: Kernel {
   static let name: KernelName = "nearest"
   static let summary = "distances as a product and a choice of the nearest; tasks are blocks of pixels"
@@ -11,7 +12,7 @@ struct NearestKernel: Kernel {
   private let lowering: NearestLowering
   private let selection: NearestSelection
   private let candidates: Int
-  /// What it reads outside: the features, those of the candidates where they are others, positions where there are some.
+  /// What it reads outside: the features, the candidates' features if they are others, and positions if there are some.
   private let features: ValueID
   private let others: ValueID?
   private let positions: ValueID?
@@ -41,7 +42,7 @@ struct NearestKernel: Kernel {
     return KernelMatch(nodes: [node], candidates: cost.lowerings)
   }
 
-  /// Features divided by their norms, and the squares of what they are then.
+  /// Features divided by their norms, and their squared norms after that.
   private struct ScaledFeatures {
     var image: RowImage
     var count: Int
@@ -55,7 +56,7 @@ struct NearestKernel: Kernel {
       image = lowering.image(value)
       self.count = count
       scaled = lowering.program.buffer("nearest_scaled", .arena, count: count * functions.pixelStride)
-      // Whole vectors of them are read.
+      // The squares are read in whole vectors.
       let whole = roundUp(count, toMultipleOf: lowering.lanes)
       squares = lowering.program.buffer("nearest_squares", .arena, count: whole)
       padding = count..<whole
@@ -67,7 +68,7 @@ struct NearestKernel: Kernel {
     let functions: NearestFunctions
     let panels: ProductPanels
     let own: ScaledFeatures
-    /// Of the candidates, where they are not the pixels.
+    /// The features of the candidates, if they are not the pixels.
     let others: ScaledFeatures?
     /// Candidates, panel after panel.
     let packed: String

@@ -1,15 +1,15 @@
 import IR
 
-/// Chooses neighbours from one pixel's distances: of the candidates in ascending order, the lower index first where
-/// distances are equal, those at the ranks 0, `step`, 2 * `step`, ...
+/// Chooses neighbours from one pixel's distances: those at the ranks 0, `step`, 2 * `step`, ... of the candidates in
+/// ascending order, the lower index first if distances are equal.
 ///
-/// Sorting all candidates would be waste. Those at or below a threshold are collected in the order of their indices, and
-/// the rank of each is the number of those that come before it. Nothing depends on the threshold as long as enough lie
-/// there: it only decides how many are ranked.
+/// Sorting all candidates would be wasteful. Those at or below a threshold are collected in the order of their indices,
+/// and the rank of each is the number of those that come before it. The threshold only decides how many are ranked. As
+/// long as these are enough, the result does not depend on it.
 ///
-/// The threshold comes from a few of the least distances that every lane has met: of all these, the one at the last rank
-/// wanted. Hardly more candidates than needed lie at or below it, wherever they are. For many ranks, and where that was
-/// too much all the same, a threshold is searched by counting, vector by vector, how many lie at or below it.
+/// Every lane keeps a few of the least distances it has met. Of all these, the one at the last rank wanted is the
+/// threshold: hardly more candidates than needed lie at or below it, wherever they are. For many ranks, or if too many
+/// candidates lie there, a threshold is searched by counting, vector by vector, how many lie at or below it.
 struct TopKSelection {
   var candidates: Int
   var selection: NearestSelection
@@ -31,12 +31,12 @@ struct TopKSelection {
   private var distanceCount: Int { roundUp(candidates, toMultipleOf: lanes) }
   private var vectors: Int { distanceCount / lanes }
 
-  /// How many candidates are ranked at most. Some more than needed end the search earlier: half a vector, and then whole
-  /// vectors, which cost the same.
+  /// How many candidates are ranked at most. Allowing half a vector more than needed ends the search earlier; whole
+  /// vectors then cost the same.
   private var most: Int { roundUp(selection.ranks + lanes / 2, toMultipleOf: lanes) }
 
-  /// How many of the least distances each lane keeps for the threshold: half as many again as ranks are wanted, of all
-  /// lanes together. Nil where the search is as quick: keeping one more costs every vector two operations.
+  /// How many of the least distances each lane keeps for the threshold: all lanes together keep half as many again as
+  /// ranks are wanted. Nil if the search is as quick: each one that is kept costs two operations a vector.
   private var kept: Int? {
     let count = ceilDivide(selection.ranks * 3, 2 * lanes)
     return lanes > 1 && count <= min(4, vectors) ? count : nil
@@ -44,7 +44,8 @@ struct TopKSelection {
 
   /// What a call needs, in the order of its parameters.
   var scratch: [Scratch] {
-    // Behind the last one collected whole vectors are written: one while collecting, at the end `most` elements, no fewer.
+    // Whole vectors are written after the last one collected: one vector while collecting, and at least `most` elements
+    // at the end.
     let collected = candidates + most
     return [
       Scratch(parameter: "nearby", element: .f32, count: collected),
@@ -97,14 +98,15 @@ struct TopKSelection {
 
   /// Where the search ended.
   private struct Threshold {
-    /// The key of a number at or below which the wanted lie.
+    /// The key of a number at or below which all wanted distances lie.
     var key: LoopValue
-    /// Whether more than `most` lie there. Then the number is the distance of the last wanted one, exactly, and as many are
-    /// equal.
+    /// Whether more than `most` candidates lie there. Then the number is exactly the last wanted distance, which many
+    /// candidates share.
     var isCrowded: LoopValue
   }
 
-  /// Numbers between which the last wanted distance lies, if enough lie below infinity at all; the high one does.
+  /// Numbers between which the last wanted distance lies, if enough distances are finite. The high number is finite
+  /// then.
   private typealias Bounds = (low: LoopValue, high: LoopValue)
 
   private func search(_ builder: inout LoopBuilder, _ bounds: Bounds) -> Threshold {
@@ -113,7 +115,7 @@ struct TopKSelection {
     let count = builder.register("count", .i32, .constant(Double(candidates), .i32))
     let isCrowded = LoopValue.compare(.greater, .variable(count), .constant(Double(most), .i32))
     let isOpen = LoopValue.binary(.and, isCrowded, .compare(.less, .variable(low), .variable(high)))
-    // Halving the distance is quick where distances spread; halving the number of floats between always ends.
+    // Halving the distance is quick if distances spread; halving the number of floats in between always ends.
     let quick = 12
     builder.loop("attempt", atMost: quick + 33, while: isOpen) { builder, attempt in
       let half = value(&builder, .variable(low)) * .f32(0.5) + value(&builder, .variable(high)) * .f32(0.5)
@@ -140,13 +142,13 @@ struct TopKSelection {
     return halves + .binary(.and, .binary(.and, a, b), one)
   }
 
-  /// The high one is the last wanted of the `count` least distances of each lane.
+  /// The high number is the last wanted one among the `count` least distances of each lane.
   private func keptBounds(_ builder: inout LoopBuilder, _ count: Int) -> Bounds {
     let least = (0..<count).map { builder.register("least_\($0)", floats, .f32(.infinity, lanes: lanes)) }
     builder.loop("vector", 0, .constant(vectors)) { builder, vector in
       var distance = builder.let("distance", floats, .load("distances", vector * lanes, floats))
       for (number, place) in least.enumerated() {
-        // What is not the lesser moves on to the next place.
+        // The greater of two moves on to the next place.
         let rest =
           number == count - 1
           ? nil : builder.let("rest", floats, .maximum(distance, .variable(place)))
@@ -173,10 +175,11 @@ struct TopKSelection {
     return bounds(&builder, low: .variable(least[0]), high: last)
   }
 
-  /// The high one is the greatest of the least distances of as many groups as ranks are wanted, or of all.
+  /// The high number is the greatest among the least distances of groups: of as many groups as ranks are wanted, or of
+  /// all.
   private func groupBounds(_ builder: inout LoopBuilder) -> Bounds {
     let infinity = LoopValue.f32(.infinity, lanes: lanes)
-    // The least distances of so many groups of candidates: the greatest of these is no less than the last wanted one.
+    // The least distances of this many groups of candidates: the greatest of them is at least the last wanted distance.
     let registers = ceilDivide(selection.ranks, lanes)
     let areGroups = registers <= min(8, candidates / lanes)
     let groups = (0..<(areGroups ? registers : 1)).map { builder.register("least_\($0)", floats, infinity) }
@@ -202,7 +205,7 @@ struct TopKSelection {
     return bounds(&builder, low: least, high: bound)
   }
 
-  /// The bounds of all lanes out of those of each.
+  /// The bounds of all lanes, from those of each.
   private func bounds(_ builder: inout LoopBuilder, low: LoopValue, high: LoopValue) -> Bounds {
     let largest = LoopValue.f32(Double(Float.greatestFiniteMagnitude))
     let highest = builder.let("highest", .f32, .minimum(reduced(.maximum, high), largest))
@@ -225,7 +228,7 @@ struct TopKSelection {
     return builder.let("value", .f32, .reinterpret(bits, .f32))
   }
 
-  /// Turns the order of the negative ones round; its own inverse.
+  /// Reverses the order of the negative ones; it is its own inverse.
   private func flipped(_ bits: LoopValue) -> LoopValue {
     let sign = LoopValue.binary(.shiftRight, bits, .constant(31, .i32))
     return .binary(.xor, bits, .binary(.and, sign, .constant(Double(Int32.max), .i32)))
@@ -253,15 +256,15 @@ struct TopKSelection {
 
   // MARK: Collecting and ranking
 
-  /// Collects what lies at or below a threshold; where that is crowded, first what lies below it, so that of those at the
-  /// threshold the ones of the highest indices are left out.
+  /// Collects what lies at or below a threshold. If too many lie there, what lies below comes first, so that of those
+  /// at the threshold the ones with the highest indices are left out.
   private func collect(_ builder: inout LoopBuilder, _ threshold: Threshold, _ taken: String) {
     let last = value(&builder, threshold.key)
-    // The next key below; the one of -0 is 0 by another name.
+    // The next key below; -0 has no key of its own, so it is skipped.
     let below = threshold.key - .constant(1, .i32)
     let isZero = LoopValue.compare(.equal, threshold.key, .constant(0, .i32))
     let previous = value(&builder, builder.let("below", .i32, .select(isZero, .constant(-2, .i32), below)))
-    // Not a number until something was collected: nothing is at or below that.
+    // NaN until something was collected: nothing compares at or below it.
     let above = builder.register("above", .f32, .f32(.nan))
     let upTo = builder.register("up_to", .f32, .select(threshold.isCrowded, previous, last))
     let isOpen = LoopValue.unary(.not, .compare(.lessOrEqual, last, .variable(above)))
@@ -286,7 +289,7 @@ struct TopKSelection {
     }
   }
 
-  /// Fills up the collected ones to `most` with candidate 0, infinitely far.
+  /// Fills the collected ones up to `most` with candidate 0 at an infinite distance.
   private func pad(_ builder: inout LoopBuilder, _ taken: String) {
     let end = numbers.end(&builder, taken)
     builder.loop("vector", 0, .constant(most / lanes)) { builder, vector in
@@ -303,7 +306,8 @@ struct TopKSelection {
     ]
     return program.function("nearest_rank_\(most)", parameters) { builder in
       let blocks = most / lanes
-      // Of few, each is read once and compared with all; of many, one vector is ranked after the other.
+      // If there are few, each is read once and compared with all; if there are many, one vector is ranked after the
+      // other.
       if blocks <= 4 {
         let ranked = (0..<blocks).map { vectorToRank(&builder, first: .constant($0 * lanes)) }
         for block in 0..<blocks {
@@ -371,12 +375,13 @@ struct TopKSelection {
   }
 
   private func store(_ builder: inout LoopBuilder, _ vector: VectorToRank) {
-    // The clamp changes nothing: it is what proves that a rank is one.
+    // The clamp changes nothing: it proves the range of a rank.
     let last = LoopValue.constant(Double(most - 1), integers)
     builder.store("ranks", vector.first, .minimum(.maximum(.variable(vector.ranks), .constant(0, integers)), last))
   }
 
-  /// Puts the collected candidates in order and writes those at the wanted ranks; ranks that nobody has are candidate 0's.
+  /// Puts the collected candidates in order and writes those at the wanted ranks; ranks that no candidate has are taken
+  /// by candidate 0.
   private func emit(_ builder: inout LoopBuilder) {
     builder.loop("number", 0, .constant(most)) { builder, number in
       let rank = builder.letIndex("rank", range: 0...(most - 1), .load("ranks", number, .i32))

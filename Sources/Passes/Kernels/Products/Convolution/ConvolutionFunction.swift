@@ -103,14 +103,15 @@ struct ConvolutionFunction {
 
   private static func rowName(_ tap: Int) -> String { "input_\(tap)" }
 
-  /// Whether every tap of every border is written out: what a few inputs want, whose reductions are short, and what a bias
-  /// by border needs. Otherwise kernel rows and columns are loops, and rows outside the image are skipped as they come.
+  /// Whether every tap of every border is written out. This suits few input channels, whose reductions are short, and a
+  /// bias that depends on the border needs it. Otherwise kernel rows and columns are loops, and rows outside the image
+  /// are skipped at run time.
   private var unrollsTaps: Bool { depth <= 32 || biasClasses != nil }
 
   /// One output row of one panel.
   /// - Parameters:
-  ///   - taps: The kernel rows that lie inside the image; nil where a loop finds out.
-  ///   - outputRow: The row of the image; nil where rows are views of their own.
+  ///   - taps: The kernel rows that lie inside the image; nil if a loop finds out.
+  ///   - outputRow: The row of the image; nil if rows are views of their own.
   private func writeRow(
     _ builder: inout LoopBuilder, _ group: ProductSchedule.Panels, channel: LoopIndex, live: Int?,
     taps: Range<Int>?, outputRow: LoopIndex?, target: Target

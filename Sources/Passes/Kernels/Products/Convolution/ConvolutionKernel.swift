@@ -1,7 +1,7 @@
 import IR
 
-/// A dense convolution: every tap of the window is a piece of the reduction, read where it lies. The first one of a model
-/// reads the caller's row-major image, and normalises it.
+/// A dense convolution: every tap of the window is a piece of the reduction, read where it lies. The first convolution
+/// of a model reads the caller's row-major image, and normalises it.
 struct ConvolutionKernel: ProductKernel {
   static let name: KernelName = "convolution"
   static let summary = "dense convolutions as products, no columns copied; tasks are output channels"
@@ -15,7 +15,7 @@ struct ConvolutionKernel: ProductKernel {
   var operandLayouts: [OperandLayout] { product.operandLayouts(input: .imageOrRowMajor) }
   var canBeChained: Bool { product.readsOneImage && product.isDense }
 
-  /// `(x - mean) * scale` or `(x - mean) / std` in front of a convolution, one constant a channel each, in order.
+  /// `(x - mean) * scale` or `(x - mean) / std` before a convolution, one constant a channel each, in order.
   static func leading(_ node: Node, in rewriter: GraphRewriter) -> [Node] {
     var steps: [Node] = []
     var current = node.operands[0]
@@ -35,11 +35,11 @@ struct ConvolutionKernel: ProductKernel {
 
   /// Convolutions of equal channels share a function; weights and biases lie one share after the other.
   private struct Parts {
-    /// By the channels of a share.
+    /// The functions by the channels of a share.
     var functions: [Int: ConvolutionFunction] = [:]
     var weights: [Float] = []
     var bias: [Float] = []
-    /// Bias vectors of a share: several where the input is normalised on the way in.
+    /// Bias vectors of a share: several if the input is normalised on the way in.
     var biasCount = 1
 
     func function(_ channels: Int) -> ConvolutionFunction {
@@ -68,7 +68,7 @@ struct ConvolutionKernel: ProductKernel {
     let (inputChannels, height, width) = (product.weightShape[1], product.weightShape[2], product.weightShape[3])
     let depth = inputChannels * height * width
     for share in shares {
-      // The taps of a pixel are no one run of inputs to sum left-over channels along.
+      // The taps of a pixel are not one run of inputs, so left-over channels cannot be summed along them.
       let schedule = lowering.program.schedule(
         depth: depth, pixels: shape[3], channels: lowering.padded(share.channels))
       let panels = ProductPanels(schedule: schedule, lanes: lowering.lanes, channels: share.channels)
@@ -90,7 +90,7 @@ struct ConvolutionKernel: ProductKernel {
     return parts
   }
 
-  /// All channels of a row a call.
+  /// One call makes all channels of a row.
   func stage(named name: String, in lowering: inout GraphLowering) throws -> any RowStage {
     let shape = product.outputShape
     let constants = try ProductConstants(product)

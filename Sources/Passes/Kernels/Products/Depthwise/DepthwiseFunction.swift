@@ -3,9 +3,10 @@ import IR
 /// One output row of a depthwise convolution: vectors along channels, a tile of columns in registers, each input
 /// vector loaded once a kernel row and used by every tap that reaches it.
 ///
-/// A tile has all vectors of a line of the cache, and all channels of its columns are computed before the next tile's. The
-/// same vector of a row's pixels lies at one distance from the next, often a multiple of some lines: such lines share few
-/// sets of the first cache, which would not keep a row of them until their other vectors are wanted.
+/// A tile has all vectors of a cache line, and all channels of its columns are computed before the next tile's. From
+/// one pixel of a row to the next, the same vector lies a fixed distance away, often a multiple of many lines. Lines at
+/// that distance share few sets of the first cache, which could not keep a row of them until their other vectors are
+/// needed.
 struct DepthwiseFunction {
   var channels: Int
   var inputWidth: Int
@@ -41,11 +42,11 @@ struct DepthwiseFunction {
 
   /// Whether the last vector's padding must be kept zero.
   private var isCareful: Bool { channels % lanes != 0 && !epilogue.keepsZero }
-  /// Channel vectors without the one that needs care.
+  /// Channel vectors without the one whose padding must be kept zero.
   private var plainVectors: Int { paddedChannels / lanes - (isCareful ? 1 : 0) }
 
-  /// Columns of a tile and its channel vectors: those of a line of 64 bytes, up to two, where that leaves registers for two
-  /// columns at least, so that an input serves more than one output.
+  /// Columns of a tile and its channel vectors: those of a line of 64 bytes, up to two, if that leaves registers for at
+  /// least two columns, so that an input serves more than one output.
   private func tile(registers: Int) -> (columns: Int, vectors: Int) {
     // columns accumulators a vector + (columns - 1) * stride + extent inputs + 1 weight
     let room = registers - 1 - columns.extent + columns.stride
@@ -68,8 +69,9 @@ struct DepthwiseFunction {
     case image(Heights, y: LoopIndex)
   }
 
-  /// Whether kernel rows are a loop, in one function for all output rows, rather than written out in one for each border: with
-  /// more than three of those. The seven of 7 x 7 were two thirds of greedyvig_s's C, and half the time to compile it.
+  /// Whether kernel rows are a loop in one function for all output rows, rather than written out in one function for
+  /// each border. They are if there are more than three borders. The seven of 7 x 7 were two thirds of greedyvig_s's C,
+  /// and half the time to compile it.
   func loopsOverRows(_ heights: Heights) -> Bool {
     rows.reachSegments(outputs: heights.output, inputs: heights.input).count > 3
   }
@@ -126,7 +128,7 @@ struct DepthwiseFunction {
     }
   }
 
-  /// All channel vectors, some at a time; those left over, and the one whose padding needs care, by themselves.
+  /// All channel vectors, some at a time; those left over, and the one whose padding must be kept zero, by themselves.
   private func writeChannels(
     _ builder: inout LoopBuilder, together: Int,
     _ write: (_ builder: inout LoopBuilder, _ vectors: [LoopIndex], _ live: Int?) -> Void

@@ -40,7 +40,7 @@ struct DepthwiseKernel: ProductKernel {
     )
   }
 
-  /// A function whose kernel rows are a loop needs the whole image, which the rows of a chain never are. Tasks are rows.
+  /// A function whose kernel rows are a loop needs the whole image, which a chain does not have. Tasks are rows.
   private func lowerImage(
     _ heights: DepthwiseFunction.Heights, _ node: Node, name: String, into lowering: inout GraphLowering
   ) throws {

@@ -11,8 +11,8 @@ struct PointwiseFunction {
 
   var pixels: Int
   var segments: [Segment]
-  /// Elements from one output pixel to the next. No multiple of the lanes means that there is no padding to write, not
-  /// even by the share of the channels that a task computes.
+  /// Elements from one output pixel to the next. If it is not a multiple of the lanes, there is no padding to write,
+  /// even for the share of the channels that a task computes.
   var outputStride: Int
   var epilogue: Epilogue
   var panels: ProductPanels

@@ -47,9 +47,9 @@ struct PointwiseKernel: ProductKernel {
     let output = lowering.buffer(for: node.results[0])
     let step = shares.first?.channels ?? 0
     let stepPadded = lowering.padded(step)
-    // Every share but the last is whole vectors, none left over.
+    // Every share except the last has whole vectors, with no channels left over.
     let stepWeights = stepPadded * (shares.first?.depth ?? 0)
-    // How far the channels read move on, from one run of shares that read the same to the next.
+    // By how many channels the reading moves on, from one run of shares that read the same channels to the next run.
     let readSteps =
       alike < shares.count ? zip(shares[0].reads, shares[alike].reads).map { $1.lowerBound - $0.lowerBound } : []
     let channels = product.inputChannels

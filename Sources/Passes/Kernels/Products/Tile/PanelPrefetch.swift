@@ -2,18 +2,19 @@ import IR
 
 /// Hints that ask for the next panel of weights while the tiles of this one are computed, spread over their steps.
 ///
-/// A panel that all pixels sweep is read once a forward, from memory; hints one after the other would fill the queue of
-/// outstanding misses and hold up the product, so every sweep asks for its share, a cache line or a few every so many steps.
+/// A panel is read from memory once in each run of the model. Hints one after the other would fill the queue of
+/// outstanding misses and hold up the product. So every sweep asks for its share: a cache line or a few, once every few
+/// steps.
 struct PanelPrefetch {
   /// float32 elements of a cache line of 64 bytes, as long as every target's.
   static let lineElements = 16
-  /// Steps between hints that the loop around them costs too little to notice.
+  /// The least number of steps between hints: then the loop around them costs too little to notice.
   private static let fewestSteps = 4
   private static let usualSteps = 8
-  /// Sweeps that a panel must have: with fewer the product reads weights as fast as hints could.
+  /// The least number of sweeps of a panel: with fewer the product reads weights as fast as hints could.
   private static let fewestSweeps = 4
 
-  /// Elements of all weights, which no hint passes.
+  /// Elements of all weights; no hint goes past them.
   let count: Int
   /// Steps of the reduction from one hint to the next.
   let steps: Int
@@ -29,14 +30,14 @@ struct PanelPrefetch {
   ///   - width: elements of a panel that one step reads.
   ///   - panel: the panel's first element.
   ///   - count: elements of all weights.
-  /// - Returns: nil where hints do not pay: for weights that stay in the first cache, few sweeps, or pieces whose lengths have
-  ///   no divisor in common from four steps on.
+  /// - Returns: nil if hints do not pay: for weights that stay in the first cache, for few sweeps, or for pieces whose
+  ///   lengths have no common divisor of at least four steps.
   init?(pieces: [Int], sweeps: Int, sweep: LoopIndex, width: Int, panel: LoopIndex, count: Int, target: Target) {
     let depth = pieces.reduce(0, +)
     guard !(target.spellings["prefetch"] ?? "").isEmpty, count * 4 > target.cache.l1, sweeps >= Self.fewestSweeps else {
       return nil
     }
-    // One line every so many steps brings the whole panel.
+    // One line after this many steps brings the whole panel.
     let most = max(Self.usualSteps, sweeps * Self.lineElements / width)
     guard
       let steps = (Self.fewestSteps...most).last(where: { steps in pieces.allSatisfy { $0.isMultiple(of: steps) } })
@@ -54,8 +55,8 @@ struct PanelPrefetch {
     return moved
   }
 
-  /// Writes the hint before the piece's steps number `turn * steps` and on. Behind the last weights there are none: hints then
-  /// ask for the last line again, which costs nothing.
+  /// Writes the hint before the piece's steps number `turn * steps` and on. There is nothing after the last weights:
+  /// hints then ask for the last line again, which costs nothing.
   func write(_ builder: inout LoopBuilder, weights: String, turn: LoopIndex) {
     for line in 0..<lines {
       let element = first + turn * (lines * Self.lineElements) + .constant(line * Self.lineElements)

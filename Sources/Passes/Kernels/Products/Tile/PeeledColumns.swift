@@ -59,12 +59,12 @@ struct Window: Hashable {
   /// The input position that `tap` of output `position` reads; outside the input it reads a zero.
   func input(of position: Int, tap: Int) -> Int { position * stride - padding + tap * dilation }
 
-  /// The same of a tap and an output in loops.
+  /// The same for a tap and an output in loops.
   func input(of position: LoopIndex, tap: LoopIndex) -> LoopIndex {
     position * stride + .constant(-padding) + tap * dilation
   }
 
-  /// What must hold for that input position to lie inside the input; nothing where it always does.
+  /// What must hold for that input position to lie inside the input; empty if it always does.
   func borderTests(_ position: LoopIndex, outputs: Int, inputs: Int) -> [LoopComparison] {
     var comparisons: [LoopComparison] = []
     if padding > 0 { comparisons.append(LoopComparison(position, .greaterOrEqual, 0)) }

@@ -12,7 +12,7 @@ struct ProductPanels {
 
   /// Channels after the panels, which are summed along the reduction.
   var tailChannels: Int { schedule.tail == nil ? 0 : channels % lanes }
-  /// Channels of the panels, padding included: also the first of those left over.
+  /// Channels of the panels, padding included. This is also the number of the first channel left over.
   var panelChannels: Int { tailChannels > 0 ? channels - tailChannels : paddedChannels }
 
   /// Elements of the weights of a reduction that runs in pieces of these lengths.
@@ -20,8 +20,8 @@ struct ProductPanels {
     pieces.reduce(0) { $0 + $1 * panelChannels + roundUp($1, toMultipleOf: lanes) * tailChannels }
   }
 
-  /// Weights as the kernels read them: panel after panel, in each `[k][vectors * lanes]`, zero where padded, then the channels
-  /// left over, piece after piece of the reduction, as `TailTile` reads them.
+  /// Weights as the kernels read them: panel after panel, in each `[k][vectors * lanes]`, zero in the padding. Then
+  /// come the channels left over, piece after piece of the reduction, as `TailTile` reads them.
   /// - Parameters:
   ///   - pieces: lengths of the reduction's pieces.
   ///   - weight: the weight of output channel n at step k.
@@ -81,8 +81,8 @@ struct ProductPanels {
     (0..<paddedChannels).map { $0 < channels ? values($0) : 0 }
   }
 
-  /// Loops over the panels, not the channels left over. The last one is written apart when its padding needs care, so that
-  /// `live` is static.
+  /// Loops over the panels, not the channels left over. The last one is written separately if its padding must be kept
+  /// zero, so that `live` is static.
   /// - Parameter body: gets the group, the first channel of the panel, and its live channels (nil when all are).
   func loop(
     _ builder: inout LoopBuilder, careful: Bool, order: LoopStatement.Order = .serial,
@@ -107,8 +107,8 @@ struct ProductPanels {
 }
 
 extension GraphLowering {
-  /// The buffer of a constant of `[depth, channels]` packed panel after panel, each `[depth][its channels]`; nil where the
-  /// value is no float32 constant.
+  /// The buffer of a constant of `[depth, channels]` packed panel after panel, each `[depth][its channels]`; nil if the
+  /// value is not a float32 constant.
   mutating func packedBuffer(for value: ValueID, depth: Int, _ panels: ProductPanels) -> String? {
     let widths = panels.schedule.panels.flatMap { Array(repeating: "\($0.vectors)", count: $0.count) }
     return packedBuffer(for: value, form: "panels of \(widths.joined(separator: ", "))", suffix: "panels") { values in

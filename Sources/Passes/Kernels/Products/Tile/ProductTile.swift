@@ -71,7 +71,7 @@ struct ProductTile {
     }
   }
 
-  /// A loop over the steps of the reduction, in turns with a hint before each where there are hints.
+  /// A loop over the steps of the reduction, in turns with a hint before each if there are hints.
   private func steps(
     _ builder: inout LoopBuilder, depth: Int, weights: String, prefetch: PanelPrefetch?,
     _ body: (inout LoopBuilder, LoopIndex) -> Void

@@ -1,7 +1,8 @@
 import IR
 
-/// A register tile of the output channels left over after a product's whole vectors: lanes run along the reduction instead of
-/// along channels, so that a few channels cost a few vectors of multiply-adds for every `lanes` steps, not one a step.
+/// A register tile of the output channels left over after a product's whole vectors. Lanes run along the reduction
+/// instead of along channels, so a few channels cost a few vectors of multiply-adds for every `lanes` steps, instead of
+/// one for each step.
 ///
 /// At the end the lanes of each sum are added, in the order of `reduce add`, for all channels of a pixel at once: two vectors
 /// are folded into one that holds half as many lanes of each, until every lane is another channel's sum.
