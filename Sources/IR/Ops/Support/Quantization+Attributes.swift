@@ -22,7 +22,7 @@ extension Quantization {
     } else if scales.count != 1 {
       return "\(scales.count) scales without an axis"
     }
-    if let scale = scales.first(where: { !($0 > 0) || $0.isInfinite || Double(Float($0)) != $0 }) {
+    if let scale = scales.first(where: { !(Float($0) > 0) || Float($0).isInfinite }) {
       return "the scale \(scale); it must be a positive number of float32"
     }
     guard let range = element.integerRange else { return "a quantised tensor of \(element.rawValue)" }
