@@ -26,6 +26,9 @@ public enum Pipeline {
     for target: Target, lowerings: LoweringRequests = LoweringRequests()
   ) -> [any Pass] {
     raising + [
+      FormIntegers(),  // while weights are integers still; after raising, which looks for ops on floats
+      FoldWeights(),  // what is left between ops on floats ...
+      FoldConstants(),  // ... and what is computed of it
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
       FoldScale(),  // before the heads, for scales inside them
       FoldIdentity(),  // after both, which change a convolution before its input is added to it

@@ -20,7 +20,9 @@ public enum ONNXExporter {
   static let mostBytes = Int(Int32.max)
 
   /// Ops that only passes make, which a graph to be exported does not have, and ops that this operator set lacks.
-  static let internalOps: [any Op.Type] = [BitCast.self, ConvertLayout.self, Fuse.self, Links.self]
+  static let internalOps: [any Op.Type] = [
+    BitCast.self, ConvertLayout.self, Fuse.self, Links.self, Lookup.self, Requantize.self,
+  ]
 
   /// The bytes of a model.
   ///

@@ -86,15 +86,19 @@ struct GraphRewriter {
 
   /// Adds a float32 constant under a name made from `hint`.
   mutating func addConstant(_ values: [Double], shape: [Int], hint: String, like node: Node) throws -> ValueID {
+    try addConstant(TensorData(shape: shape, floats: values.map { Float($0) }), hint: hint, like: node)
+  }
+
+  /// Adds a constant of any type under a name made from `hint`.
+  mutating func addConstant(_ data: TensorData, hint: String, like node: Node) throws -> ValueID {
     var name = hint
     var suffix = 2
     while graph.weights[name] != nil {
       name = "\(hint).\(suffix)"
       suffix += 1
     }
-    graph.weights[name] = TensorData(shape: shape, floats: values.map { Float($0) })
-    let type = TensorType(.f32, shape)
-    return try add(Constant(type: type, source: .named(name)), [], name: name, like: node)[0]
+    graph.weights[name] = data
+    return try add(Constant(type: data.type, source: .named(name)), [], name: name, like: node)[0]
   }
 }
 

@@ -2,7 +2,7 @@ import IR
 
 extension OpCase {
   /// Quantised tensors. Reals reach beyond what the integers hold, to both sides.
-  static let quantization: [OpCase] = pairs + products
+  static let quantization: [OpCase] = pairs + products + results
 
   private static func quantized(_ scale: Double, _ zeroPoint: Int) -> Quantization {
     Quantization(scales: [scale], zeroPoints: [zeroPoint])
@@ -25,6 +25,20 @@ extension OpCase {
     OpCase("dequantize u16", Dequantize(quantized(0.3125, 1000)), [.typed(.u16, [9], 0...65535)]),
     OpCase("dequantize i32", Dequantize(quantized(0.00390625, 0)), [.typed(.i32, [9], -100000...100000)]),
     OpCase("dequantize channels", Dequantize(alongChannels), [.typed(.i8, [2, 3, 5], -128...127)]),
+  ]
+
+  private static let results: [OpCase] = [
+    OpCase(
+      "requantize", Requantize(to: .i8, quantized(0.5, -7), axis: 1, bounds: -128...127),
+      [.typed(.i32, [2, 3, 5], -9000...9000), .tensor([3], 0.001...0.1)]),
+    OpCase(
+      "requantize with an activation", Requantize(to: .u8, quantized(0.5, 30), axis: 2, bounds: 30...200),
+      [.typed(.i32, [2, 3, 5], -9000...9000), .tensor([5], 0.001...0.1)]),
+    OpCase(
+      "requantize by one multiplier", Requantize(to: .i16, quantized(0.5, 0), axis: 0, bounds: -32768...32767),
+      [.typed(.i32, [9], -2000000...2000000), .tensor([1], 0.5...0.5)]),
+    OpCase("lookup", Lookup(quantized(0.5, 3)), [.typed(.i8, [2, 3, 7], -128...127), .typed(.i8, [256], -128...127)]),
+    OpCase("lookup of u8", Lookup(nil), [.typed(.u8, [2, 3, 7], 0...255), .tensor([256], -2...2)]),
   ]
 
   private static func product(

@@ -15,6 +15,8 @@ public struct FoldConstants: Pass {
 
   public func run(_ graph: Graph) throws -> Graph {
     try GraphRewriter.rewrite(graph) { rewriter, node in
+      // Weights stay integers until it is known who reads them.
+      if node.op is Dequantize, rewriter.graph.tensorType(of: node.results[0]).count > 1 { return nil }
       guard !(node.op is Constant), node.results.count == 1, node.op.region == nil, !node.operands.isEmpty,
         let type = rewriter.graph.type(of: node.results[0]).tensor, type.element == .f32
       else { return nil }
