@@ -26,7 +26,7 @@ public enum Pipeline {
     for target: Target, lowerings: LoweringRequests = LoweringRequests()
   ) -> [any Pass] {
     raising + [
-      FormIntegers(),  // while weights are integers still; after raising, which looks for ops on floats
+      FormIntegers(),  // after raising, which looks for ops on floats
       FoldWeights(),  // what is left between ops on floats ...
       FoldConstants(),  // ... and what is computed of it
       FoldBatchNorm(),  // before the scale: a norm stands between a convolution and its layer scale
@@ -46,6 +46,9 @@ public enum Pipeline {
     for target: Target, lowerings: LoweringRequests = LoweringRequests()
   ) -> [any Pass] {
     var seen: Set<String> = []
-    return passes(for: target, lowerings: lowerings).filter { seen.insert($0.name).inserted }
+    // No target has kernels for products of integers yet: as floats they are faster.
+    return (passes(for: target, lowerings: lowerings) + [FormIntegerProducts()]).filter {
+      seen.insert($0.name).inserted
+    }
   }
 }

@@ -61,7 +61,7 @@ import Testing
 
   @Test func typesRoundTrip() throws {
     var graph = Graph(name: "a name\nof two lines")
-    let scale = Quantization(scales: [0.1, 1e-300], zeroPoints: [0, -3], axis: 1)
+    let scale = Quantization(scales: [0.1, 1e-30], zeroPoints: [0, -3], axis: 1)
     let offsets = [(0, 0), (0, 0), (0, 0), (3, -1), (1, 0), (2, 0), (3, 0), (5, 5)].map { Offset(dy: $0.0, dx: $0.1) }
     let forms: [NeighborhoodForm] = [
       .offsets([]), .offsets(offsets), .gatedOffsets(offsets), .indices(count: 9, candidates: 196),

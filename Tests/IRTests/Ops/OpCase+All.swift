@@ -84,6 +84,14 @@ extension OpCase {
     }
     for relation in Comparison.Relation.allCases {
       cases += of(words + floats, "compare \(relation.rawValue)", Comparison(relation), [3, 5], [5])
+      // Few enough numbers that many are equal.
+      for element in [ElementType.i32, .u64] {
+        let few: OpCase.Operand = .typed(element, [3, 9], 0...2)
+        cases.append(
+          OpCase(
+            "compare \(relation.rawValue) of few \(element.rawValue)", Comparison(relation),
+            [few, .typed(element, [9], 0...2)]))
+      }
     }
     cases += of([.bool], "compare equal", Comparison(.equal), [3, 5], [5])
     for kind in Bitwise.Kind.allCases {

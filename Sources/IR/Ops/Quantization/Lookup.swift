@@ -18,8 +18,8 @@ public struct Lookup: Op {
 
   public var attributes: [Attribute] { quantization?.attributes ?? [] }
 
-  /// Not unless the entry of zero is zero, which the contents say.
-  public var mapsZeroToZero: Bool { false }
+  /// With all operands zero, the table among them.
+  public var mapsZeroToZero: Bool { true }
 
   public func resultTypes(_ operands: [ValueType]) throws -> [ValueType] {
     let checker = try OperandChecker(self, operands, ["q", "table"])

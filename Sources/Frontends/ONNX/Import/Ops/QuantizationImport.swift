@@ -95,7 +95,7 @@ extension ImportBuilder {
     if let quantization = try scale.known(self, type.element, type.shape) {
       let op = Dequantize(quantization)
       // Weights stay integers, whatever is known of them.
-      if q.known?.isInitializer == true, type.count > Constant.inlineLimit {
+      if q.known?.isInitializer == true, type.count > 1 {
         _ = try op.checkedResultTypes([.tensor(type)])
         return .computed(try graph.add(op, [try graphValue(q)], name: name, layer: layer)[0])
       }
