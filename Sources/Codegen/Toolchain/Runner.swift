@@ -145,7 +145,7 @@ public struct CompiledModel: Sendable {
         let bytes = count * type.byteCount
         if !isAligned {
           let copy = "\(base)_\(number)"
-          before.append("static _Alignas(64) unsigned char \(copy)[\(bytes)];")
+          before.append("static _Thread_local _Alignas(64) unsigned char \(copy)[\(bytes)];")
           if isInput { before.append("memcpy(\(copy), \(place), \(bytes));") }
           if !isInput { after.append("memcpy(\(place), \(copy), \(bytes));") }
           place = copy
@@ -238,7 +238,8 @@ public struct CompiledModel: Sendable {
   }
 
   /// Looks for what a single run does not show: repeats it, poisons the arena with NaN and with random bytes, puts guard
-  /// pages around every buffer, and compares `threads` with one. Returns what held; throws a `Diagnostic` of what did not.
+  /// pages around every buffer, compares `threads` with one, and runs two callers at once. Returns what held; throws a
+  /// `Diagnostic` of what did not.
   public func check(_ input: [UInt8], threads: Int = 1) async throws -> [String] {
     try await drive("check", input, threads: threads).standardOutput.split(separator: "\n").map(String.init)
   }
