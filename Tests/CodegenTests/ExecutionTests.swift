@@ -58,6 +58,22 @@ import Testing
     #expect(error?.notes.last == "there is no qemu-aarch64: install qemu-user")
   }
 
+  /// A program that hangs ends with its limit, and what it started ends with it.
+  @Test func hangingProgramIsADiagnostic() async throws {
+    var options = CompiledModel.Options()
+    options.runner = ["sh", "-c", "trap '' TERM; echo lost >&2; sleep 600 & wait; sleep 600"]
+    options.limit = 2
+    let program = LibraryTests.sample()
+    let start = ContinuousClock.now
+    let error = await #expect(throws: Diagnostic.self) {
+      try await CompiledModel.with(library(program, .scalar), options: options) { model in
+        _ = try await model.check(program.randomInputs()["x"] ?? [], threads: 2)
+      }
+    }
+    #expect(error?.message == "the compiled model did not end in 2 s")
+    #expect(ContinuousClock.now - start < .seconds(200))
+  }
+
   @Test func checkSaysWhichHeadersAreMissing() throws {
     var target = Target.aarch64Scalar
     if var architecture = target.architecture {

@@ -46,6 +46,7 @@ import Testing
     expectSuccess(outcome)
     let held = [
       "repeat", "arena of NaN", "arena of random bytes", "guard pages before", "guard pages behind", "threads",
+      "callers at once",
       "changed weights (77 of 77 tensors)", "batch of 3",
     ]
     #expect(outcome.output.split(separator: "\n").dropFirst().map(String.init) == held.map { "held: \($0)" })

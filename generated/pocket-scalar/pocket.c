@@ -2003,6 +2003,9 @@ static int pocket_check_header(const unsigned char *p, size_t bytes)
   if (memcmp(p + 16, target, sizeof target) != 0 || pocket_read_u32(p + 32) != pocket_LAYOUT) {
     return POCKET_ERROR_ABI;
   }
+  if (pocket_read_u32(p + 36) != 0 || pocket_read_u64(p + 56) != 0) {
+    return POCKET_ERROR_ABI;
+  }
   if (bytes != POCKET_WEIGHT_BYTES || pocket_read_u64(p + 48) != bytes || pocket_read_u64(p + 40) != pocket_ID) {
     return POCKET_ERROR_WEIGHTS;
   }

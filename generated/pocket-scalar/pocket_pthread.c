@@ -90,7 +90,9 @@ static void await_workers(pocket_pool *pool)
     relax();
   }
   pthread_mutex_lock(&pool->lock);
-  __atomic_store_n(&pool->caller_sleeps, 1, __ATOMIC_SEQ_CST);
+  /* An exchange rather than a store: the flag has to be seen before `pending` is read, or the last worker goes by a caller
+     that is about to sleep. A store promises that too, but QEMU 7.2 lets Arm's stlr sink below the ldar after it. */
+  (void)__atomic_exchange_n(&pool->caller_sleeps, 1, __ATOMIC_SEQ_CST);
   while (load(&pool->pending) != 0) {
     pthread_cond_wait(&pool->done, &pool->lock);
   }

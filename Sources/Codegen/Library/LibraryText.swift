@@ -168,6 +168,9 @@ enum LibraryText {
       if (memcmp(p + 16, target, sizeof target) != 0 || @P@_read_u32(p + 32) != @P@_LAYOUT) {
         return @U@_ERROR_ABI;
       }
+      if (@P@_read_u32(p + 36) != 0 || @P@_read_u64(p + 56) != 0) {
+        return @U@_ERROR_ABI;
+      }
       if (bytes != @U@_WEIGHT_BYTES || @P@_read_u64(p + 48) != bytes || @P@_read_u64(p + 40) != @P@_ID) {
         return @U@_ERROR_WEIGHTS;
       }

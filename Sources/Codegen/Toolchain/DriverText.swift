@@ -5,6 +5,7 @@
 enum DriverText {
   static let source = """
     #define _GNU_SOURCE
+    #include <pthread.h>
     #include <stdio.h>
     #include <stdlib.h>
     #include <string.h>
@@ -90,6 +91,44 @@ enum DriverText {
       fflush(stdout);
     }
 
+    /* A caller of its own: a model and an arena, weights and input that others share. */
+    struct caller {
+      @P@_t model;
+      const unsigned char *in;
+      unsigned char *out;
+      int status;
+    };
+
+    static void *call_often(void *argument)
+    {
+      struct caller *c = argument;
+      for (int round = 0; round < 3 && c->status == @U@_OK; round++) c->status = call(&c->model, c->in, c->out);
+      return NULL;
+    }
+
+    static void check_callers(const unsigned char *first, const unsigned char *weights, size_t weight_bytes,
+        const unsigned char *in)
+    {
+      struct caller callers[2];
+      pthread_t threads[2];
+      for (int i = 0; i < 2; i++) {
+        unsigned char *arena = guarded(@U@_ARENA_BYTES, 64, 1);
+        fill(arena, @U@_ARENA_BYTES, i);
+        callers[i].in = in;
+        callers[i].out = guarded(OUTPUT_BYTES, 4, 1);
+        callers[i].status = @P@_init(&callers[i].model, weights, weight_bytes, arena, @U@_ARENA_BYTES, NULL);
+      }
+      for (int i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, call_often, &callers[i]) != 0) fail("callers", "pthread_create");
+      for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+      for (int i = 0; i < 2; i++) {
+        check(callers[i].status, "run");
+        if (memcmp(first, callers[i].out, OUTPUT_BYTES) != 0) fail("callers at once", "the output differs");
+      }
+      printf("callers at once\\n");
+      fflush(stdout);
+    }
+
     static int by_value(const void *a, const void *b)
     {
       const double x = *(const double *)a, y = *(const double *)b;
@@ -133,6 +172,7 @@ enum DriverText {
           check(call(&parallel_model, in, out), "run");
           expect(first, out, "threads");
         }
+        check_callers(first, weights, weight_bytes, in);
       }
       check(@P@_check_weights(weights, weight_bytes), "check_weights");
       free(first);

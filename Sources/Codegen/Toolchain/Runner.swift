@@ -17,6 +17,9 @@ public struct CompiledModel: Sendable {
     public var runner: [String] = []
     /// Compiler optimisation.
     public var optimisation = "-O3"
+    /// Seconds that one run of the program may take, so that one that hangs ends a test. Nil: no limit, for a model that a
+    /// user gives, whose honest time under an emulator or valgrind nobody knows.
+    public var limit: Double? = 300
 
     public init() {}
   }
@@ -35,6 +38,7 @@ public struct CompiledModel: Sendable {
 
   public let library: EmittedLibrary
   let directory: String
+  private let limit: Double?
   /// The command that runs the driver, from its arguments.
   let command: @Sendable ([String]) -> [String]
 
@@ -54,6 +58,7 @@ public struct CompiledModel: Sendable {
   ) async throws {
     self.library = library
     self.directory = directory
+    limit = options.limit
     let target = library.target
     let execution = try CompiledModel.execution(of: target, options, toolchain)
     try library.write(to: directory)
@@ -140,7 +145,7 @@ public struct CompiledModel: Sendable {
         let bytes = count * type.byteCount
         if !isAligned {
           let copy = "\(base)_\(number)"
-          before.append("static _Alignas(64) unsigned char \(copy)[\(bytes)];")
+          before.append("static _Thread_local _Alignas(64) unsigned char \(copy)[\(bytes)];")
           if isInput { before.append("memcpy(\(copy), \(place), \(bytes));") }
           if !isInput { after.append("memcpy(\(place), \(copy), \(bytes));") }
           place = copy
@@ -161,7 +166,7 @@ public struct CompiledModel: Sendable {
   }
 
   private func drive(
-    _ mode: String, _ input: [UInt8], threads: Int, weights: [UInt8]? = nil, runSeconds: Double = 0, limit: Double
+    _ mode: String, _ input: [UInt8], threads: Int, weights: [UInt8]? = nil, runSeconds: Double = 0
   ) async throws -> Toolchain.Output {
     var weightsFile = "\(library.options.name).weights"
     if let weights {
@@ -181,6 +186,9 @@ public struct CompiledModel: Sendable {
     let output = try await Toolchain.run(words[0], Array(words.dropFirst()), in: directory, seconds: limit)
     guard output.succeeded else {
       let words = output.standardError.split(separator: "\n").map(String.init)
+      if output.timedOut, let limit {
+        throw Diagnostic("the compiled model did not end in \(Int(limit)) s", notes: words)
+      }
       let done = output.standardOutput.split(separator: "\n").last.map { [" after \"\($0)\""] } ?? []
       throw Diagnostic(
         "the compiled model failed: \(words.first ?? output.ending + (done.first ?? ""))",
@@ -194,9 +202,9 @@ public struct CompiledModel: Sendable {
   /// - Parameter weights: A blob to run with in place of the library's own; init checks its id, and nothing checks its
   ///   hash.
   public func run(
-    _ input: [UInt8], threads: Int = 1, weights: [UInt8]? = nil, seconds: Double = 600
+    _ input: [UInt8], threads: Int = 1, weights: [UInt8]? = nil
   ) async throws -> [UInt8] {
-    _ = try await drive("run", input, threads: threads, weights: weights, limit: seconds)
+    _ = try await drive("run", input, threads: threads, weights: weights)
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/output.bin")) else {
       throw Diagnostic("the compiled model wrote no output")
     }
@@ -221,7 +229,7 @@ public struct CompiledModel: Sendable {
       var layers_ms: [Double]
       var layers_least_ms: [Double]
     }
-    let output = try await drive("bench", input, threads: threads, runSeconds: seconds, limit: 60 + 20 * seconds)
+    let output = try await drive("bench", input, threads: threads, runSeconds: seconds)
     guard let report = try? JSONDecoder().decode(Report.self, from: Data(output.standardOutput.utf8)) else {
       preconditionFailure("the driver printed \(output.standardOutput)")
     }
@@ -231,9 +239,10 @@ public struct CompiledModel: Sendable {
   }
 
   /// Looks for what a single run does not show: repeats it, poisons the arena with NaN and with random bytes, puts guard
-  /// pages around every buffer, and compares `threads` with one. Returns what held; throws a `Diagnostic` of what did not.
+  /// pages around every buffer, compares `threads` with one, and runs two callers at once. Returns what held; throws a
+  /// `Diagnostic` of what did not.
   public func check(_ input: [UInt8], threads: Int = 1) async throws -> [String] {
-    try await drive("check", input, threads: threads, limit: 600).standardOutput.split(separator: "\n").map(String.init)
+    try await drive("check", input, threads: threads).standardOutput.split(separator: "\n").map(String.init)
   }
 }
 

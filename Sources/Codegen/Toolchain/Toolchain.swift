@@ -63,9 +63,10 @@ public struct Toolchain: Sendable {
     ["-std=\(target.standard)", "-O3"] + codeFlags(for: target)
   }
 
-  /// Runs a program to its end; cancelling the task ends it. Throws a `Diagnostic` if it cannot be started.
+  /// Runs a program to its end, or for `seconds` at most where they are given; cancelling the task ends it. Throws a
+  /// `Diagnostic` if it cannot be started.
   public static func run(
-    _ program: String, _ arguments: [String], in directory: String? = nil, seconds: Double = 600
+    _ program: String, _ arguments: [String], in directory: String? = nil, seconds: Double? = nil
   ) async throws -> Output {
     let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
     // More programs than processors only slow each other down, and the time limit would count the waiting.
@@ -82,6 +83,7 @@ public struct Toolchain: Sendable {
     }
     let expired = Flag()
     let watch = Task {
+      guard let seconds else { return }
       try await Task.sleep(for: .seconds(seconds))
       expired.raise()
       work.cancel()
@@ -113,12 +115,12 @@ public struct Toolchain: Sendable {
 
   /// Runs the C compiler. Throws a `Diagnostic` that starts with the compiler's first error.
   @discardableResult
-  public func compile(_ arguments: [String], in directory: String, seconds: Double = 600) async throws -> Output {
+  public func compile(_ arguments: [String], in directory: String) async throws -> Output {
     if !HostMachine.current.has(program: compiler) {
       throw Diagnostic(
         "there is no C compiler called \(compiler)", notes: [hint])
     }
-    let output = try await Toolchain.run(compiler, arguments, in: directory, seconds: seconds)
+    let output = try await Toolchain.run(compiler, arguments, in: directory)
     if output.succeeded { return output }
     let lines = output.standardError.split(separator: "\n").map(String.init)
     let first = lines.firstIndex { $0.contains("error") } ?? 0

@@ -79,6 +79,7 @@ struct TuneCommand: AsyncParsableCommand, CompilingCommand {
       program, plan: PlanMemory.plan(program, workers: 1), target: target, options: options)
     var profiling = CompiledModel.Options()
     profiling.profiles = true
+    profiling.limit = nil
     let input = [UInt8](repeating: 0, count: 4 * shapes.joined().reduce(0, +))
     return try await CompiledModel.with(library, toolchain: self.options.toolchain, options: profiling) { executable in
       Array(try await executable.bench(input, seconds: seconds).leastOfLayers.dropFirst())

@@ -72,6 +72,7 @@ extension Compilation {
   ) async throws -> Result {
     var options = options
     options.runner = self.options.runnerWords
+    options.limit = nil
     if options.runner.isEmpty, let substitute = target.execution(compiler: self.options.cc).substitute {
       Console.warn("this machine does not run code for \(target.name); running it through \(substitute)")
     }

@@ -159,6 +159,9 @@ final class RandomProgram {
       result = .convert(
         value, to, saturating: isSaturating || (dice.oneIn(2) && !d.element.isFloat && d.element != .bool))
       if d.element == .bool { result = .convert(value, to, saturating: from.element?.isFloat == true) }
+      if isSaturating, from.element == .f32 || from.element == .f64, dice.oneIn(2) {
+        result = .convert(bounded(value, from, to), to, saturating: false)
+      }
     }
     guard d.element != .bool, d.element != .f16, d.element != .bf16 else { return result }
     if dice.oneIn(3) {
@@ -168,6 +171,19 @@ final class RandomProgram {
     guard let range = d.range else { return result }
     return .maximum(
       .minimum(result, .constant(Double(range.upperBound), to)), .constant(Double(range.lowerBound), to))
+  }
+
+  /// A float clamped, and sometimes scaled or rounded, so that it fits an integer type by as little as can be.
+  private func bounded(_ value: LoopValue, _ from: LoopType, _ to: LoopType) -> LoopValue {
+    let limits = to.element?.integerRange ?? 0...0
+    let (low, high) = (max(limits.lowerBound, -40_000), min(limits.upperBound, 70_000))
+    let scale = dice.pick([1, 1, 2, -1])
+    let ends = [low, high].map { (Double($0) / Double(scale)).rounded(.towardZero) }.sorted()
+    var result = LoopValue.minimum(
+      .maximum(value, .constant(ends[0], from)), .constant(ends[1], from))
+    if dice.oneIn(4) { result = .maximum(.minimum(value, .constant(ends[1], from)), .constant(ends[0], from)) }
+    if scale != 1 { result = result * .constant(Double(scale), from) }
+    return dice.oneIn(3) ? .unary(dice.pick([.floor, .ceiling, .round]), result) : result
   }
 
   /// Vectors of `lanes`, for the elements from `b` on, of which the mask says some.

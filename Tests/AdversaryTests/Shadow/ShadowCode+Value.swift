@@ -155,7 +155,15 @@ extension ShadowCode {
     case .convert(_, _, let isSaturating):
       guard let from = operand.element, let to = type.element else { throw Diagnostic("masks are not converted") }
       let (x, convert) = (places[0], ShadowNumbers.converter(from, to, isSaturating: isSaturating))
-      steps.append { for lane in 0..<lanes { result[lane] = convert(x[lane]) } }
+      let mustFit = from.isFloat && !to.isFloat && to != .bool && !isSaturating
+      steps.append {
+        for lane in 0..<lanes {
+          if mustFit, !ShadowNumbers.fits(x[lane], from, to) {
+            throw LoopFault(kind: .conversion, details: "\(ShadowNumbers.real(x[lane], from)) to \(to)")
+          }
+          result[lane] = convert(x[lane])
+        }
+      }
     default: preconditionFailure("\(value) does not go lane by lane")
     }
   }

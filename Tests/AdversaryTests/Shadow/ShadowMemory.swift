@@ -10,6 +10,7 @@ struct LoopFault: Error, CustomStringConvertible {
     case indexSize = "index arithmetic leaves 32 bits"
     case range = "integer outside its declared range"
     case argument = "argument outside its declared range"
+    case conversion = "float that does not fit the integer it becomes"
     case shift = "shift by more bits than there are"
     case register = "register that does not exist"
     case sharedRegister = "register of all rounds is assigned by one"

@@ -87,7 +87,7 @@ enum ShadowNumbers {
 
   // MARK: conversions
 
-  /// One lane from a type to another. A float that does not fit becomes the type's least number, as on x86.
+  /// One lane from a type to another. What a float that does not fit becomes without saturating is nobody's to say: see `fits`.
   static func converter(
     _ from: ElementType, _ to: ElementType, isSaturating: Bool
   ) -> (Int) -> Int {
@@ -104,17 +104,22 @@ enum ShadowNumbers {
     if from.isFloat {
       return { value in
         let number = real(value, from).rounded(.towardZero)
-        if number.isNaN { return isSaturating ? 0 : integer(low, to) }
+        if number.isNaN { return 0 }
         if number < Double(low) { return integer(low, to) }
-        if number >= Double(high) {
-          return isSaturating || number == Double(high) ? integer(high, to) : integer(low, to)
-        }
-        return integer(Int128(number), to)
+        return integer(number >= Double(high) ? high : Int128(number), to)
       }
     }
     if to == .bool { return { $0 == 0 ? 0 : 1 } }
     if isSaturating { return { integer(min(max(exact($0, from), low), high), to) } }
     return { integer(Int128($0), to) }
+  }
+
+  /// Whether a float, towards zero, is an integer of the type.
+  static func fits(_ value: Int, _ from: ElementType, _ to: ElementType) -> Bool {
+    let number = real(value, from).rounded(.towardZero)
+    guard number.isFinite, number.magnitude < 0x1p100 else { return false }
+    let (low, high) = limits(to)
+    return (low...high).contains(Int128(number))
   }
 
   /// Wrapped into the type.

@@ -25,6 +25,8 @@ struct LoopPlace {
   var views: [String: LoopView] = [:]
   /// What integer `let`s and registers can be, all lanes together.
   var valueRanges: [String: IndexRange] = [:]
+  /// What float `let`s can be, where anything is known.
+  var realRanges: [String: RealRange] = [:]
   /// `let` masks whose first so many lanes are on.
   var firstLanes: [String: AffineIndex] = [:]
 
@@ -110,6 +112,7 @@ struct LoopPlace {
     switch statement {
     case .letValue(let name, let type, let value):
       valueRanges[name] = type.isMask ? nil : range(of: value)
+      realRanges[name] = type.element?.isFloat == true ? realRange(of: value) : nil
       firstLanes[name] = nil
       if case .firstLanes(let index, lanes: _) = value { firstLanes[name] = form(of: index) }
     case .letIndex(let name, let values, let value):

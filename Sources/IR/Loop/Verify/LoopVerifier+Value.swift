@@ -77,10 +77,22 @@ extension LoopVerifier {
         report("shifts by \(range.low)..\(range.high) bits; 0..\(bits - 1) can be")
       }
     case .index(let index, _, step: _), .firstLanes(let index, lanes: _): verify(index, in: place)
+    case .convert(let inner, let type, saturating: false): verifyConversion(of: inner, to: type, in: place)
     case .constant, .variable, .splat, .unary, .fma, .compare, .select, .convert, .reinterpret,
       .shuffle, .permute, .compress, .reduce, .instruction, .apply:
       break
     }
+  }
+
+  /// Checks that a float fits the integer it becomes: in C anything else is undefined.
+  private mutating func verifyConversion(of value: LoopValue, to type: LoopType, in place: LoopPlace) {
+    guard type.isInteger, let element = type.element, !place.analysis.isUnreachable,
+      (try? place.scope.type(of: value).element)?.isFloat == true
+    else { return }
+    let range = place.realRange(of: value)
+    if range.fits(element) { return }
+    let known = range.isFinite && !range.mayBeNaN ? "can be \(range.low)..\(range.high)" : "has no bounds that are known"
+    report("the float converted to \(type) \(known); saturate clamps it, and a min and max before it would be a bound")
   }
 
   private mutating func readable(_ buffer: String, in place: LoopPlace) -> LoopView? {

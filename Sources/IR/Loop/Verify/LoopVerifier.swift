@@ -28,6 +28,7 @@
 //     from data stays in the range of its `let`. Arithmetic that may leave its type gives any number of the type, as it
 //     wraps around. Weights that declare a range have contents, and these are looked at. Inputs declare no range: it
 //     could not be proved. A bool that is read from memory is 0 or 1, whatever its byte holds.
+//     A float that is converted to an integer without clamping fits it: a clamp before it says so (see `RealRange`).
 // Initialisation (see `Initialization`)
 // 12. Each element of the arena, of scratch and of an output is written on every path before it is read, and each element
 //     of an output is written. Scratch holds nothing when a round of a parallel loop begins.
@@ -37,8 +38,7 @@
 //     nothing at first. No function that has a parallel loop, or calls one that does, is passed scratch.
 // 14. A round assigns no register from outside the loop; parallel loops are not nested, not even through calls.
 //
-// Whatever the analysis does not know is refused. Not proved: that conversions from floats fit, or anything about the values
-// of floats.
+// Whatever the analysis does not know is refused. Nothing else about the values of floats is proved.
 
 extension LoopProgram {
   /// Throws a `DiagnosticList` of everything in the program that cannot be proved safe.
