@@ -81,8 +81,10 @@ public struct FormIntegerProducts: Pass {
     let scale = Float(quantize.quantization.scales[0])
     var value = node.operands[0]
     if let activation = rewriter.definition(of: value), activation.op is Relu || activation.op is Relu6 {
-      let most = activation.op is Relu ? range.upperBound : Int((6 / scale).rounded(.toNearestOrEven)) + zero
-      range = zero...max(zero, min(range.upperBound, most))
+      // The most steps that the type has room for, of however many 6 are.
+      let room = Float(range.upperBound - zero)
+      let steps = activation.op is Relu ? room : min(room, (6 / scale).rounded(.toNearestOrEven))
+      range = zero...(zero + Int(steps))
       value = activation.operands[0]
     }
     guard let dequantized = rewriter.definition(of: value), let op = dequantized.op as? Dequantize,
