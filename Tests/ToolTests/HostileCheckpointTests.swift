@@ -176,6 +176,9 @@ import Testing
         ("needs Python's 'builtins.eval'", Forgery.text("builtins") + Forgery.text("eval") + [0x93]),
         ("needs Python's 'torch._utils._rebuild_tensor'", Forgery.global("torch._utils", "_rebuild_tensor")),
         ("needs Python's 'torch.load'", Forgery.global("torch", "load")),
+        ("needs Python's 'numpy.load'", Forgery.global("numpy", "load")),
+        ("needs Python's 'numpy.core.multiarray.array'", Forgery.global("numpy.core.multiarray", "array")),
+        ("needs Python's '_codecs.lookup'", Forgery.global("_codecs", "lookup")),
         ("needs Python's 'models.mobilevig.MobileViG'", Forgery.global("models.mobilevig", "MobileViG")),
         ("needs Python's '?[2J.x'", Forgery.global("\u{1B}[2J", "x")),
         (

@@ -24,6 +24,8 @@ struct Pickle: Sendable {
     case tensor(Int)
     /// `argparse.Namespace`: the options that training scripts store beside the weights. Skipped, never used.
     case namespace
+    /// Bytes, and NumPy's numbers, arrays and types: the best score, the state of a generator. Read past, never used.
+    case passedOver
   }
 
   enum Container: Sendable {
@@ -39,6 +41,8 @@ struct Pickle: Sendable {
     case rebuildTensor
     case rebuildParameter
     case storage(ElementType)
+    /// What makes something that is read past, out of whatever it is given.
+    case passedOver
 
     init?(module: String, name: String) {
       switch (module, name) {
@@ -49,9 +53,27 @@ struct Pickle: Sendable {
       case ("torch", _):
         guard let element = Self.storages[name] else { return nil }
         self = .storage(element)
+      // How protocol 2 writes bytes.
+      case ("_codecs", "encode"), ("__builtin__", "bytes"), ("builtins", "bytes"), ("builtins", "bytearray"):
+        self = .passedOver
+      // NumPy 2 has its parts under another name.
+      case ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
+        ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer"):
+        self = .passedOver
+      case ("numpy", _):
+        guard Self.numpyTypes.contains(name) else { return nil }
+        self = .passedOver
       default: return nil
       }
     }
+
+    private static let numpyTypes: Set<String> = [
+      "dtype", "ndarray", "bool", "bool_", "int8", "int16", "int32", "int64", "intc", "longlong", "uint8", "uint16",
+      "uint32", "uint64", "uintc", "ulonglong", "float16", "float32", "float64", "longdouble", "complex64",
+      "complex128",
+      "str_", "bytes_", "datetime64", "timedelta64",
+    ]
 
     private static let storages: [String: ElementType] = [
       "FloatStorage": .f32, "DoubleStorage": .f64, "HalfStorage": .f16, "BFloat16Storage": .bf16,

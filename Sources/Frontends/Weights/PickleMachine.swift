@@ -18,6 +18,10 @@ private enum Opcode: UInt8 {
   case binUnicode = 0x58
   case shortBinUnicode = 0x8C
   case binUnicode8 = 0x8D
+  case binBytes = 0x42
+  case shortBinBytes = 0x43
+  case binBytes8 = 0x8E
+  case byteArray8 = 0x96
   case emptyTuple = 0x29
   case tuple = 0x74
   case tuple1 = 0x85
@@ -111,6 +115,9 @@ struct PickleMachine {
     case .binUnicode: try push(.string(text(try number(4))))
     case .shortBinUnicode: try push(.string(text(try number(1))))
     case .binUnicode8: try push(.string(text(try number(8))))
+    case .binBytes: try pushBytes(lengthOf: 4)
+    case .shortBinBytes: try pushBytes(lengthOf: 1)
+    case .binBytes8, .byteArray8: try pushBytes(lengthOf: 8)
     case .emptyTuple: try push(.tuple([]))
     case .tuple: try push(.tuple(popToMark()))
     case .tuple1: try push(.tuple(pop(1)))
@@ -164,6 +171,12 @@ struct PickleMachine {
     let bytes = try take(length)
     guard let text = String(validating: bytes, as: UTF8.self) else { throw problem("text that is not UTF-8") }
     return text
+  }
+
+  /// Bytes are of things that are read past; nobody keeps them.
+  private mutating func pushBytes(lengthOf width: Int) throws {
+    _ = try take(try number(width))
+    try push(.passedOver)
   }
 
   private mutating func line() throws -> String {
@@ -309,6 +322,7 @@ struct PickleMachine {
     case .rebuildParameter:
       guard let tensor = arguments.first, case .tensor = tensor else { throw problem("a parameter of no tensor") }
       return tensor
+    case .passedOver: return .passedOver
     case .namespace, .storage: throw problem("a call of what is no function")
     }
   }
@@ -321,12 +335,13 @@ struct PickleMachine {
     }
   }
 
-  /// Attributes of an object: a state dict has `_metadata`, a namespace its options. Nothing here needs them.
+  /// Attributes of an object: a state dict has `_metadata`, a namespace its options, an array its contents. Nothing here
+  /// needs them.
   private mutating func build() throws {
     _ = try pop()
     guard stack.count > marks.last ?? 0, let object = stack.last else { throw problem("attributes of nothing") }
     switch object {
-    case .namespace: return
+    case .namespace, .passedOver: return
     case .container(let index):
       if case .dictionary = pickle.containers[index] { return }
     case .none, .bool, .integer, .longInteger, .float, .string, .global, .storage, .tensor: break

@@ -66,7 +66,7 @@ enum StateDictionary {
     case .none: "None"
     case .bool, .integer, .longInteger, .float: "a number"
     case .string: "text"
-    case .global, .namespace: "an object"
+    case .global, .namespace, .passedOver: "an object"
     case .storage: "a storage"
     case .tensor: "a single tensor"
     case .container(let index):

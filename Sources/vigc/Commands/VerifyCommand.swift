@@ -19,9 +19,9 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   var golden: String?
 
   @Option(
-    help: "The largest relative L2 error of the output, and of each layer.",
+    help: "The largest relative L2 error of the output, and of each layer (default: 1e-5, more where half floats are rounded).",
     transform: { try VerifyCommand.tolerance(parsing: $0) })
-  var tolerance = 1e-5
+  var tolerance: Double?
 
   @Option(help: InputOption.help)
   var input: [String] = []
@@ -94,7 +94,10 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
       case .loops: "\(compilation.name)'s loops for \(compilation.target.name)"
       case .graph: "\(compilation.name)'s graph"
       }
-    try Console.line("\(subject): relative L2 error \(short(error)) against \(against)")
+    let fitting = Tolerance(of: compilation.model.graph)
+    let tolerance = self.tolerance ?? fitting.value
+    let allowed = self.tolerance == nil ? fitting.reason.map { "; \($0)" } ?? "" : ""
+    try Console.line("\(subject): relative L2 error \(short(error)) against \(against)\(allowed)")
     var problems: [String] = []
     func judge(_ error: Double, _ what: String = "") {
       if !(error <= tolerance) {

@@ -54,6 +54,14 @@ import Testing
     #expect(averaged.mapValues(\.floats) == ["fc.weight": ramp.map { $0 + 1 }, "fc.bias": [0.5, 0.625]])
   }
 
+  /// What NumPy puts beside the weights is read past, by the names of either of its versions. `numpy_metadata.py` made
+  /// the files, with PyTorch.
+  @Test(arguments: ["numpy1.pth", "numpy2.pth", "numpy2_protocol5.pth"]) func readsPastNumpy(_ name: String) throws {
+    let entries = [WeightEntry("fc.weight", [2, 3]), WeightEntry("fc.bias", [2])]
+    let weights = try WeightSource.file(fixture("weights/\(name)")).load(entries, model: "m")
+    #expect(weights.mapValues(\.floats) == ["fc.weight": ramp, "fc.bias": [-0.5, -0.375]])
+  }
+
   @Test func averagesThatAreNotThere() {
     #expect(
       message { try file("types.pth", averaged: true) }
@@ -172,7 +180,7 @@ import Testing
   }
 
   /// Checksums keep most mutations of an archive from the pickle, so it has a turn of its own.
-  @Test(arguments: ["types.pth", "protocol4.pth", "training.pth.tar"])
+  @Test(arguments: ["types.pth", "protocol4.pth", "training.pth.tar", "numpy1.pth", "numpy2_protocol5.pth"])
   func anyMutationOfAPickleSucceedsOrIsDiagnosed(_ name: String) throws {
     let archive = try ZipArchive(RandomAccessBytes(path: fixture("weights/\(name)")))
     let entry = try #require(archive.entries.first { $0.name.hasSuffix("/data.pkl") })

@@ -10,13 +10,15 @@ extension ImportBuilder {
   mutating func nodes(
     _ type: String, _ inputs: [ImportedValue?], _ attributes: [Onnx_AttributeProto] = [], outputs: Int = 1
   ) throws -> [ImportedValue] {
-    guard let handler = ImportedOperators.named(type) else { preconditionFailure("\(type) is not read") }
+    guard case .values(let build)? = ImportedOperators.named(type)?.build else {
+      preconditionFailure("\(type) is not read, or holds graphs")
+    }
     let values = Dictionary(uniqueKeysWithValues: attributes.map { ($0.name, $0) })
     let call = ImportCall(
-      type: type, version: Self.composedVersion, inputs: inputs, hasOutput: [Bool](repeating: true, count: outputs),
-      attributes: ImportAttributes(values))
+      type: type, name: name, version: Self.composedVersion, inputs: inputs,
+      hasOutput: [Bool](repeating: true, count: outputs), attributes: ImportAttributes(values))
     var tensors = ImportedTensors(directory: "")
-    return try handler.build(&self, call, &tensors)
+    return try build(&self, call, &tensors)
   }
 
   /// The one result of an operator of the standard.

@@ -4,6 +4,8 @@ import IR
 /// A node as its operator's handler sees it.
 struct ImportCall {
   let type: String
+  /// The node's own name, or that of its first output.
+  let name: String
   /// The version of the operator set that the node is written in.
   let version: Int
   /// Nil for an input that is left out.
@@ -14,7 +16,7 @@ struct ImportCall {
 
   /// The same call with other inputs.
   func with(_ inputs: [ImportedValue?]) -> ImportCall {
-    ImportCall(type: type, version: version, inputs: inputs, hasOutput: hasOutput, attributes: attributes)
+    ImportCall(type: type, name: name, version: version, inputs: inputs, hasOutput: hasOutput, attributes: attributes)
   }
 
   func has(_ index: Int) -> Bool { index < inputs.count && inputs[index] != nil }
@@ -39,6 +41,22 @@ struct ImportCall {
         "\(meaning) (input \(index)) depends on the model's input; it must be known when the model is compiled")
     }
     return tensor
+  }
+
+  /// The tensors of a sequence.
+  func sequence(_ index: Int) throws -> [ImportedValue] {
+    guard case .sequence(let parts) = try input(index) else { throw Diagnostic("its input \(index) is not a sequence") }
+    return parts
+  }
+
+  /// One bool that has to be known; nil if it is left out.
+  func truth(_ index: Int, _ meaning: String) throws -> Bool? {
+    guard has(index) else { return nil }
+    let tensor = try known(index, meaning)
+    guard tensor.data.element == .bool, tensor.data.count == 1 else {
+      throw Diagnostic("\(meaning) (input \(index)) is \(tensor.data.type); it must be one bool")
+    }
+    return tensor.tensor.integer[0] != 0
   }
 
   /// A list of integers (or one) that has to be known; nil if it is left out.
@@ -113,6 +131,12 @@ final class ImportAttributes {
   func float(_ name: String) throws -> Double? { try take(name, .float).map { Double($0.f) } }
   func floats(_ name: String) throws -> [Double]? { try take(name, .floats).map { $0.floats.map(Double.init) } }
   func tensor(_ name: String) throws -> Onnx_TensorProto? { try take(name, .tensor)?.t }
+
+  /// A graph that the node must hold.
+  func graph(_ name: String) throws -> Onnx_GraphProto {
+    guard let graph = try take(name, .graph)?.g else { throw Diagnostic("it has no '\(name)'") }
+    return graph
+  }
 
   func string(_ name: String) throws -> String? {
     try take(name, .string).map { String(decoding: $0.s, as: UTF8.self) }

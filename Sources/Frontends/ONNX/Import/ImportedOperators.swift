@@ -5,23 +5,36 @@ struct ImportedOperator: Sendable {
   typealias Build = @Sendable (inout ImportBuilder, ImportCall) throws -> [ImportedValue]
   typealias BuildWithTensors =
     @Sendable (inout ImportBuilder, ImportCall, inout ImportedTensors) throws -> [ImportedValue]
+  typealias BuildWithGraphs = @Sendable (inout ImportWalk, ImportCall, ImportWalk.Scope) throws -> [ImportedValue]
+
+  enum Kind: Sendable {
+    case values(BuildWithTensors)
+    /// For nodes that hold graphs, which see the names around the node.
+    case graphs(BuildWithGraphs)
+  }
 
   let name: String
   /// Empty if all of it is supported; otherwise what is not, for the documentation.
   let limits: String
-  let build: BuildWithTensors
+  let build: Kind
 
   init(_ name: String, _ limits: String = "", _ build: @escaping Build) {
     self.name = name
     self.limits = limits
-    self.build = { builder, call, _ in try build(&builder, call) }
+    self.build = .values { builder, call, _ in try build(&builder, call) }
   }
 
   /// For an operator whose attributes hold tensors.
   init(_ name: String, _ limits: String = "", withTensors build: @escaping BuildWithTensors) {
     self.name = name
     self.limits = limits
-    self.build = build
+    self.build = .values(build)
+  }
+
+  init(_ name: String, _ limits: String = "", withGraphs build: @escaping BuildWithGraphs) {
+    self.name = name
+    self.limits = limits
+    self.build = .graphs(build)
   }
 }
 
@@ -31,6 +44,7 @@ enum ImportedOperators {
     elementwiseOperators + windowOperators + reductionOperators + shapeOperators + gatherOperators
     + knownOperators + patternOperators + resizeOperators + normOperators + samplingOperators
     + rearrangingOperators + attentionOperators + recurrentOperators + statefulOperators + quantizationOperators
+    + controlOperators + sequenceOperators + dataSizedOperators
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
@@ -45,10 +59,10 @@ enum ImportedOperators {
   }
 
   /// Why nodes of a type are not read.
-  static func refusal(of type: String, in domain: String) -> Diagnostic {
+  static func refusal(in domain: String) -> Diagnostic {
     if domain.isEmpty {
       return Diagnostic(
-        "the operator is not supported", notes: [wayOut[type] ?? "docs/OnnxSupport.md lists the operators that are"])
+        "the operator is not supported", notes: ["docs/OnnxSupport.md lists the operators that are"])
     }
     return Diagnostic(
       "the operators of '\(domain)' are not ONNX's own", notes: ["export the model with standard operators only"])
@@ -57,14 +71,6 @@ enum ImportedOperators {
   /// Operators that read integers with what they stand for; all others read them as integers.
   static let readsQuantized: Set<String> = [
     "DequantizeLinear", "Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity",
-    "Gather",
-    "MaxPool",
-  ]
-
-  /// What helps with operators that are not supported but often met.
-  static let wayOut: [String: String] = [
-    "If": "branches are not compiled; export the model with fixed shapes, so that the exporter decides them",
-    "Loop": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
-    "Scan": "loops are not compiled; export the model with fixed shapes, so that the exporter unrolls them",
+    "Gather", "MaxPool",
   ]
 }

@@ -6,6 +6,8 @@ enum ImportedValue {
   case computed(ValueID)
   /// Known now: a weight, or something computed from shapes and constants.
   case known(KnownTensor)
+  /// Tensors in an order, as many as are known.
+  case sequence([ImportedValue])
   /// Made by a node that was refused. Nodes that read it are skipped, so that each refusal is reported once.
   case refused
 
@@ -83,6 +85,7 @@ struct ImportBuilder {
     switch value {
     case .computed(let id): return graph.tensorType(of: id)
     case .known(let tensor): return tensor.data.type
+    case .sequence: throw Diagnostic("it reads a sequence of tensors where it takes one")
     case .refused: throw Diagnostic("it reads what a refused node computes")
     }
   }
@@ -91,6 +94,7 @@ struct ImportBuilder {
   mutating func graphValue(_ value: ImportedValue) throws -> ValueID {
     switch value {
     case .computed(let id): return id
+    case .sequence: throw Diagnostic("it reads a sequence of tensors where it takes one")
     case .refused: throw Diagnostic("it reads what a refused node computes")
     case .known(let tensor):
       if let constant = constants[tensor.id] { return constant }

@@ -166,6 +166,10 @@ let knownOperators: [ImportedOperator] = [
       let aligned = [Int](repeating: 1, count: max(0, own.count - shape.count)) + shape
       let padded = [Int](repeating: 1, count: max(0, shape.count - own.count)) + own
       let result = zip(padded, aligned).map { $1 == 1 ? $0 : $1 }
+      // Of what is repeated no time there is nothing, whatever it was.
+      if result.contains(0), zip(padded, result).allSatisfy({ $0 == 1 || $0 == $1 }) {
+        return [builder.known(TensorData(element: try builder.type(of: x).element, shape: result, bytes: []))]
+      }
       let repeated = try builder.apply(Broadcast(shape: result), [x])
       if case .computed(let id) = repeated, case .computed(let source) = x { builder.repeated[id] = source }
       return [repeated]
@@ -178,10 +182,18 @@ let knownOperators: [ImportedOperator] = [
     guard let repeats = try call.integers(1, "the repeats"), repeats.count == type.rank else {
       throw Diagnostic("it does not say for each axis how often it repeats it")
     }
-    if let axis = repeats.firstIndex(where: { !(1...ImportBuilder.mostElements).contains($0) }) {
+    if let axis = repeats.firstIndex(where: { !(0...ImportBuilder.mostElements).contains($0) }) {
       throw Diagnostic("it repeats axis \(axis) \(repeats[axis]) times")
     }
     if repeats.allSatisfy({ $0 == 1 }) { return [x] }
+    if repeats.contains(0) || type.count == 0 {
+      let shape = try knownExtents(
+        zip(repeats, type.shape).map { pair in
+          let (product, overflow) = pair.0.multipliedReportingOverflow(by: pair.1)
+          return overflow ? .max : product
+        })
+      return [builder.known(TensorData(element: type.element, shape: shape, bytes: []))]
+    }
     // Each axis gets a new axis before it, along which it is repeated.
     let apart = type.shape.flatMap { [1, $0] }
     let repeated = zip(repeats, type.shape).flatMap { [$0, $1] }

@@ -65,7 +65,8 @@ private struct ImportedScale {
 extension ImportBuilder {
   /// The integers of a tensor without what they stand for.
   mutating func unquantized(_ value: ImportedValue) throws -> ImportedValue {
-    let type = try type(of: value)
+    guard case .computed(let id) = value else { return value }
+    let type = graph.tensorType(of: id)
     return type.quantization == nil ? value : try apply(BitCast(to: type.element), [value])
   }
 
