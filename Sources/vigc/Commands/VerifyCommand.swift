@@ -19,7 +19,9 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   var golden: String?
 
   @Option(
-    help: "The largest relative L2 error of the output, and of each layer (default: 1e-5, more where half floats are rounded).",
+    help: ArgumentHelp(
+      "The largest relative L2 error of the output, and of each layer.",
+      discussion: "1e-5 where nothing is said, and more where half floats are rounded."),
     transform: { try VerifyCommand.tolerance(parsing: $0) })
   var tolerance: Double?
 

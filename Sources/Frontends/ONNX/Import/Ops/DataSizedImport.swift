@@ -176,7 +176,8 @@ private struct BoxSuppression {
     guard shape.count == 3, extents.count == 3, shape[2] == 4, shape[0] == extents[0], shape[1] == extents[2],
       boxes.element == .f32, scores.element == .f32
     else {
-      throw Diagnostic("its boxes are \(shape) and its scores \(extents); they must be [N,boxes,4] and [N,classes,boxes]")
+      throw Diagnostic(
+        "its boxes are \(shape) and its scores \(extents); they must be [N,boxes,4] and [N,classes,boxes]")
     }
     let places = boxes.real.map { Float($0) }
     let values = scores.real.map { Float($0) }
