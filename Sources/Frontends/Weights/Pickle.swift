@@ -71,8 +71,7 @@ struct Pickle: Sendable {
     private static let numpyTypes: Set<String> = [
       "dtype", "ndarray", "bool", "bool_", "int8", "int16", "int32", "int64", "intc", "longlong", "uint8", "uint16",
       "uint32", "uint64", "uintc", "ulonglong", "float16", "float32", "float64", "longdouble", "complex64",
-      "complex128",
-      "str_", "bytes_", "datetime64", "timedelta64",
+      "complex128", "str_", "bytes_", "datetime64", "timedelta64",
     ]
 
     private static let storages: [String: ElementType] = [

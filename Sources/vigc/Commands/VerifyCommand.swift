@@ -19,7 +19,9 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   var golden: String?
 
   @Option(
-    help: "The largest relative L2 error of the output, and of each layer (default: 1e-5, more where half floats are rounded).",
+    help: ArgumentHelp(
+      "The largest relative L2 error of the output, and of each layer.",
+      discussion: "1e-5 where nothing is said, and more where half floats are rounded."),
     transform: { try VerifyCommand.tolerance(parsing: $0) })
   var tolerance: Double?
 
@@ -88,12 +90,7 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
         }.max() ?? .infinity
       } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
     let against = self.golden ?? "the interpreter"
-    let subject =
-      switch engine {
-      case .c: "\(compilation.name) for \(compilation.target.name)"
-      case .loops: "\(compilation.name)'s loops for \(compilation.target.name)"
-      case .graph: "\(compilation.name)'s graph"
-      }
+    let subject = subject(compilation)
     let fitting = Tolerance(of: compilation.model.graph)
     let tolerance = self.tolerance ?? fitting.value
     let allowed = self.tolerance == nil ? fitting.reason.map { "; \($0)" } ?? "" : ""
@@ -124,6 +121,15 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     }
     if !problems.isEmpty {
       throw Diagnostic("\(subject) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
+    }
+  }
+
+  /// What was run, in a word.
+  private func subject(_ compilation: Compilation) -> String {
+    switch engine {
+    case .c: "\(compilation.name) for \(compilation.target.name)"
+    case .loops: "\(compilation.name)'s loops for \(compilation.target.name)"
+    case .graph: "\(compilation.name)'s graph"
     }
   }
 

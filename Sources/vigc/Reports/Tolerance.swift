@@ -4,7 +4,7 @@ import IR
 ///
 /// Rounding to float32 is far below 1e-5. A half float is rounded by up to 2^-11 of it (`bf16`: 2^-8) after every operator,
 /// and the interpreter, which computes in double, does not. Errors of n roundings in a row that go in any direction add up
-/// to the square root of n of them; twice that is allowed, since what is subtracted weighs more.
+/// to the square root of n of them.
 struct Tolerance {
   var value = 1e-5
   /// Why it is another than for float32.
@@ -27,7 +27,7 @@ struct Tolerance {
     }
     let count = graph.outputs.map { depths[$0] ?? 0 }.max() ?? 0
     if count == 0 { return }
-    value = max(value, 2 * unit * Double(count).squareRoot())
+    value = max(value, unit * Double(count).squareRoot())
     reason = "tolerance \(short(value)), since up to \(count) results in a row are rounded to \(element.rawValue)"
   }
 

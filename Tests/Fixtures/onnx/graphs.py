@@ -38,6 +38,17 @@ GRAPHS = {
           else_branch = other () => (float[N,M] u) { u = Flatten (x) }
         >
     }""",
+    # As PyTorch writes squeeze(x, 1) where it does not know the shape.
+    "if_squeeze": """(float[2,1,3] x) => (float[N,M] y) {
+        s = Shape (x)
+        one = Constant <value_ints = [1]> ()
+        e = Gather (s, one)
+        is = Equal (e, one)
+        y = If (is) <
+          then_branch = a () => (float[N,M] p) { p = Squeeze (x, one) },
+          else_branch = b () => (float[N,M,K] q) { q = Identity (x) }
+        >
+    }""",
     # Each branch gives two values; one returns what was there before it, one has weights of its own.
     "if_two": """(float[2,3] x) => (float[N,M] y, float[N] z) {
         no = Constant <value = bool[1] {0}> ()
@@ -228,10 +239,8 @@ GRAPHS = {
     "empties": """(float[2,3] x) => (float[N,3] y, float[M] z) {
         zero = Constant <value_ints = [0]> ()
         none = Slice (x, zero, zero, zero)
-        shape = Constant <value_ints = [0, 3]> ()
+        nothing = Expand (none, one)
         one = Constant <value_ints = [1]> ()
-        single = Slice (x, zero, one, zero)
-        nothing = Expand (single, shape)
         tiles = Constant <value_ints = [0, 1]> ()
         tiled = Tile (x, tiles)
         negated = Neg (none)
@@ -265,7 +274,7 @@ def main():
     folder.mkdir(exist_ok=True)
     for name, text in GRAPHS.items():
         model = onnx.parser.parse_model(f"{HEAD} {name} {text}")
-        if name == "positions":
+        if name in ("positions", "empties"):
             sorted_nodes(model.graph)
         path = folder / f"flow_{name}.onnx"
         onnx.save(model, path)

@@ -192,7 +192,7 @@ import Testing
     var inner = node("Twice", ["a"], ["b"])
     inner.domain = "own"
     model.functions[0].node = [inner]
-    #expect(message { try read(model) }.contains("its functions call each other in a circle, or 64 deep"))
+    #expect(message { try read(model) }.contains("its functions and graphs lie in each other in a circle, or 64 deep"))
   }
 
   @Test func symbolicDimensionsAreBound() throws {

@@ -3,16 +3,18 @@ import IR
 
 /// One walk over a model. Functions, and the graphs that nodes hold, are walked where they are used.
 struct ImportWalk {
-  /// As deep as functions and graphs may lie in each other, and as many nodes and turns of loops as a model may come to.
+  /// As deep as functions and graphs may lie in each other, and as many nodes, and turns of loops, as a model may come to.
   static let deepest = 64
   static let mostNodes = 1 << 20
+  static let mostTurns = 1 << 16
 
   let model: Onnx_ModelProto
   let file: String
   var builder: ImportBuilder
   var tensors: ImportedTensors
   var problems: [Diagnostic] = []
-  var visited = 0
+  private var visited = 0
+  private var turns = 0
 
   /// The names of a graph or of a function that is inlined.
   struct Scope {
@@ -70,15 +72,16 @@ struct ImportWalk {
 
   // MARK: Nodes
 
-  /// Counts a node, or a turn of a loop.
-  mutating func visit() throws {
-    visited += 1
-    if visited > Self.mostNodes { throw problem("it comes to more than \(Self.mostNodes) nodes") }
+  /// Counts a turn of a loop.
+  mutating func turn() throws {
+    turns += 1
+    if turns > Self.mostTurns { throw problem("its loops come to more than \(Self.mostTurns) turns") }
   }
 
   mutating func walk(_ nodes: [Onnx_NodeProto], _ scope: inout Scope) throws {
     for node in nodes {
-      try visit()
+      visited += 1
+      if visited > Self.mostNodes { throw problem("it comes to more than \(Self.mostNodes) nodes") }
       var own: Set<String> = []
       for name in node.output where !name.isEmpty && (scope.values[name] != nil || !own.insert(name).inserted) {
         throw problem("'\(name)' is computed twice, the second time by \(label(node, scope))")

@@ -76,7 +76,7 @@ private func loop(_ walk: inout ImportWalk, _ call: ImportCall, _ scope: ImportW
   var turn = 0
   while goesOn && turn < most?[0] ?? .max {
     if turn == mostTurns { throw tooManyTurns() }
-    try walk.visit()
+    try walk.turn()
     let place = walk.builder.known(Tensor<Double>(element: .i64, shape: [], integer: [Int64(turn)]))
     let truth = walk.builder.known(Tensor<Double>(element: .bool, shape: [], integer: [1]))
     guard
@@ -124,7 +124,7 @@ private func scan(_ walk: inout ImportWalk, _ call: ImportCall, _ scope: ImportW
   if length > mostTurns { throw tooManyTurns() }
   var collected = [Collected](repeating: Collected(), count: collects)
   for turn in 0..<length {
-    try walk.visit()
+    try walk.turn()
     let slices = try sources.indices.map { index in
       let place = directions[index] == 1 ? length - 1 - turn : turn
       let slice = try slicedAlong(
@@ -161,7 +161,7 @@ let controlOperators: [ImportedOperator] = [
       if parts.count > mostTurns { throw tooManyTurns() }
       var sequences = [[ImportedValue]](repeating: [], count: body.graph.output.count)
       for (turn, part) in parts.enumerated() {
-        try walk.visit()
+        try walk.turn()
         // Another sequence gives its element at the same place, a tensor itself.
         let others = try call.all().dropFirst().map { value in
           guard case .sequence(let elements) = value else { return value }

@@ -5,7 +5,10 @@ import IR
 
 /// An operator of one operand that is one op.
 private func unary(_ name: String, _ op: @escaping @Sendable (ImportCall) throws -> any Op) -> ImportedOperator {
-  ImportedOperator(name) { builder, call in [try builder.apply(op(call), [call.input(0)])] }
+  ImportedOperator(name) { builder, call in
+    let x = try call.input(0)
+    return [try builder.applyToAny(op(call), [x], result: builder.type(of: x).element)]
+  }
 }
 
 /// An operator of two operands: an op, or arithmetic on integers that are known.

@@ -187,12 +187,12 @@ let knownOperators: [ImportedOperator] = [
     }
     if repeats.allSatisfy({ $0 == 1 }) { return [x] }
     if repeats.contains(0) || type.count == 0 {
-      let shape = try knownExtents(
-        zip(repeats, type.shape).map { pair in
-          let (product, overflow) = pair.0.multipliedReportingOverflow(by: pair.1)
-          return overflow ? .max : product
-        })
-      return [builder.known(TensorData(element: type.element, shape: shape, bytes: []))]
+      var shape = type.shape
+      for (axis, count) in repeats.enumerated() {
+        shape[axis] = min(count, KnownArithmetic.mostElements + 1) * shape[axis]
+      }
+      let extents = try knownExtents(shape)
+      return [builder.known(TensorData(element: type.element, shape: extents, bytes: []))]
     }
     // Each axis gets a new axis before it, along which it is repeated.
     let apart = type.shape.flatMap { [1, $0] }

@@ -114,9 +114,12 @@ let shapeOperators: [ImportedOperator] = [
   },
   ImportedOperator("Transpose") { builder, call in
     let x = try call.input(0)
-    let rank = try builder.type(of: x).rank
-    let order = try call.attributes.integers("perm") ?? Array((0..<rank).reversed())
-    if order == Array(0..<rank) { return [x] }
+    let type = try builder.type(of: x)
+    let order = try call.attributes.integers("perm") ?? Array((0..<type.rank).reversed())
+    if order == Array(0..<type.rank) { return [x] }
+    if type.count == 0, order.sorted() == Array(0..<type.rank) {
+      return [try reshaped(&builder, x, order.map { type.shape[$0] })]
+    }
     return [try builder.apply(Transpose(permutation: order), [x])]
   },
   ImportedOperator("Concat") { builder, call in
