@@ -252,7 +252,7 @@ import Testing
         m.onnx: the node 'n.y' (Relu) over a sequence of 2: it reads a sequence of tensors where it takes one
         """)
     #expect(
-      refusal([node("SequenceAt", ["x", "p"], ["y"])], [place]).hasSuffix("its input 0 is no sequence"))
+      refusal([node("SequenceAt", ["x", "p"], ["y"])], [place]).hasSuffix("its input 0 is not a sequence"))
     #expect(
       refusal([one, node("SequenceAt", ["s", "p"], ["y"])], [place])
         .hasSuffix("the position [2] is not among the 2 of its sequence"))

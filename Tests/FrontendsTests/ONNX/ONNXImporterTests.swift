@@ -228,16 +228,16 @@ import Testing
 
   @Test func allThatIsNotSupportedIsSaidAtOnce() throws {
     let nodes = [
-      node("QuantizeLinear", ["x", "k"], ["values", "indices"]), node("Relu", ["values"], ["unread"]),
+      node("RandomNormalLike", ["x"], ["values", "indices"]), node("Relu", ["values"], ["unread"]),
       node("Conv", ["x", "w"], ["c"], [.integer("group", 2)]), node("Relu", ["x"], ["r"], [.integer("odd", 1)]),
       node("Reshape", ["x", "indices"], ["y"]),
     ]
-    let weights = [integers("k", [3]), floats("w", [1, 2, 1, 1], [1, 1])]
+    let weights = [floats("w", [1, 2, 1, 1], [1, 1])]
     #expect(
       problems(model(nodes, weights: weights)) == [
         """
-        m.onnx: the node 'n.values' (QuantizeLinear) over f32[1,2,3,4], i64[1]: the operator is not supported
-          export the model in float32
+        m.onnx: the node 'n.values' (RandomNormalLike) over f32[1,2,3,4]: the operator is not supported
+          docs/OnnxSupport.md lists the operators that are
         """,
         """
         m.onnx: the node 'n.c' (Conv) over f32[1,2,3,4], f32[1,2,1,1]: conv2d: 2 groups do not divide 2 input and 1 \
@@ -245,6 +245,21 @@ import Testing
         """,
         "m.onnx: the node 'n.r' (Relu) over f32[1,2,3,4]: its attribute 'odd' is not known",
       ])
+  }
+
+  @Test func quantisedFormsThatAreRefused() throws {
+    let weights = [floats("s", [2], [0.5, 0.25]), integers("z", [3]), floats("one", [], [0.5])]
+    func refusal(_ inputs: [String], _ attributes: [Onnx_AttributeProto] = []) -> String {
+      message { try read(model([node("QuantizeLinear", inputs, ["y"], attributes)], weights: weights)) }
+    }
+    #expect(
+      refusal(["x", "s"], [.integer("axis", 3)]).hasSuffix(
+        "its scale is f32[2]; it must be one number, or 4 along axis 3"))
+    #expect(refusal(["x", "z"]).hasSuffix("its scale is i64[1]; scales are floats"))
+    #expect(refusal(["x", "one", "z"]).hasSuffix("it quantises to i64; i8, u8, i16 and u16 are possible"))
+    #expect(
+      refusal(["x", "s"], [.integer("block_size", 2)]).contains(
+        "it has a scale for each block of 2 elements; one a tensor and one along an axis are possible"))
   }
 
   @Test func hostileModelsAreRefused() throws {

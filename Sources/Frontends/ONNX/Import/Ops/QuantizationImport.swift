@@ -26,6 +26,7 @@ private struct ImportedScale {
   /// - Throws: A `Diagnostic` where they do not go with a tensor of `shape`.
   func known(_ builder: ImportBuilder, _ element: ElementType, _ shape: [Int]) throws -> Quantization? {
     let type = try builder.type(of: scale)
+    if !type.element.isFloat { throw Diagnostic("its scale is \(type); scales are floats") }
     if type.count != 1 {
       guard let axis, type.rank == 1, shape.indices.contains(axis), type.count == shape[axis] else {
         throw Diagnostic(
