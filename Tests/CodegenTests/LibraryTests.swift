@@ -201,7 +201,8 @@ import Testing
       let toolchain = Toolchain()
       #expect(try await toolchain.staticLibrary(library, in: directory) == "libsample.a")
       let shared = try await toolchain.sharedLibrary(library, in: directory)
-      let symbols = try await Toolchain.run("nm", ["-D", "--defined-only", shared], in: directory, seconds: 300).standardOutput
+      let symbols = try await Toolchain.run("nm", ["-D", "--defined-only", shared], in: directory, seconds: 300)
+        .standardOutput
       let names = symbols.split(separator: "\n").compactMap { $0.split(separator: " ").last }
       #expect(names.allSatisfy { $0.hasPrefix("sample_") } && names.contains("sample_run"), "\(names)")
       let stack = try await toolchain.stackBytes(library, in: directory)

@@ -65,7 +65,8 @@ import Testing
   func conversion(_ index: Int) throws {
     let (value, type, said) = Self.cases[index]
     for isNamed in [false, true] {
-      let entry = isNamed ? "let v: f32 = \(value) store y[0] = convert \(type) v" : "store y[0] = convert \(type) \(value)"
+      let entry =
+        isNamed ? "let v: f32 = \(value) store y[0] = convert \(type) v" : "store y[0] = convert \(type) \(value)"
       let program = try LoopProgram(
         parsing: """
           program p { buffer input a: f32[1] buffer input b: i32[1] buffer output y: \(type)[1]
@@ -81,7 +82,9 @@ import Testing
   }
 
   @Test func saturatingNeedsNoBounds() throws {
-    #expect(try LoopTestsVerifier.messages("store n[0] = min(max(saturate i32 load f32 x[0], const i32 0), const i32 9)").isEmpty)
+    #expect(
+      try LoopTestsVerifier.messages("store n[0] = min(max(saturate i32 load f32 x[0], const i32 0), const i32 9)")
+        .isEmpty)
   }
 
   /// Registers change: nothing is known of them.

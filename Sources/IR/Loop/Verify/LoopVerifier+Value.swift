@@ -91,7 +91,8 @@ extension LoopVerifier {
     else { return }
     let range = place.realRange(of: value)
     if range.fits(element) { return }
-    let known = range.isFinite && !range.mayBeNaN ? "can be \(range.low)..\(range.high)" : "has no bounds that are known"
+    let known =
+      range.isFinite && !range.mayBeNaN ? "can be \(range.low)..\(range.high)" : "has no bounds that are known"
     report("the float converted to \(type) \(known); saturate clamps it, and a min and max before it would be a bound")
   }
 

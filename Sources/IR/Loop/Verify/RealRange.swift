@@ -64,7 +64,9 @@ struct RealRange: Equatable {
 extension LoopPlace {
   /// The values a well-typed float `value` can have in any lane; everything where nothing is known.
   func realRange(of value: LoopValue) -> RealRange {
-    guard let element = try? scope.type(of: value).element, element == .f32 || element == .f64 else { return .everything }
+    guard let element = try? scope.type(of: value).element, element == .f32 || element == .f64 else {
+      return .everything
+    }
     switch value {
     case .constant(let number, _):
       let own = element == .f32 ? Double(Float(number)) : number
@@ -81,7 +83,8 @@ extension LoopPlace {
       guard let integers = range(of: inner) else { return realRange(of: inner).rounded }
       guard integers.isFinite else { return .everything }
       return RealRange(low: Double(integers.low), high: Double(integers.high)).rounded
-    case .element, .load, .index, .firstLanes, .compare, .reinterpret, .compress, .gather, .reduce, .instruction, .apply:
+    case .element, .load, .index, .firstLanes, .compare, .reinterpret, .compress, .gather, .reduce, .instruction,
+      .apply:
       return .everything
     }
   }
