@@ -54,17 +54,21 @@ struct Options {
   }
 }
 
-let options = Options(Array(CommandLine.arguments.dropFirst()))
-let chosen = Reader.all.filter { options.readers.contains($0.name) }
+#if COVERAGE
+  exit(Coverage.run())
+#else
+  let options = Options(Array(CommandLine.arguments.dropFirst()))
+  let chosen = Reader.all.filter { options.readers.contains($0.name) }
 
-if let file = options.file {
-  let child = Child(reader: chosen[0], seeds: [], seed: 0)
-  print(child.read(file, number: 0) ? "accepted" : "refused")
-} else if let first = options.first {
-  Child.limitMemory()
-  let child = Child(
-    reader: chosen[0], seeds: chosen[0].seeds(in: options.root, besides: options.seeds), seed: options.seed)
-  child.run(first..<first + options.count, in: options.output)
-} else {
-  exit(try Parent(options: options, readers: chosen).run() ? 0 : 1)
-}
+  if let file = options.file {
+    let child = Child(reader: chosen[0], seeds: [], seed: 0)
+    print(child.read(file, number: 0) ? "accepted" : "refused")
+  } else if let first = options.first {
+    Child.limitMemory()
+    let child = Child(
+      reader: chosen[0], seeds: chosen[0].seeds(in: options.root, besides: options.seeds), seed: options.seed)
+    child.run(first..<first + options.count, in: options.output)
+  } else {
+    exit(try Parent(options: options, readers: chosen).run() ? 0 : 1)
+  }
+#endif

@@ -30,6 +30,47 @@ import Testing
     return try bytes(path)
   }
 
+  /// Each field of a safetensors file changed, and each border of one as its length: one line, and no library.
+  @Test func compilesNoDamagedWeights() async throws {
+    let weights = try ModelLoader.load(model: tiny, weights: .synthetic(seed: 3)).graph.weights
+    let whole = Safetensors(weights).fileContents
+    let length = whole.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+    let header = String(decoding: whole[8..<(8 + length)], as: UTF8.self)
+    func file(_ header: String) -> [UInt8] {
+      let size = header.utf8.count
+      return (0..<8).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) } + header.utf8 + whole[(8 + length)...]
+    }
+    var damaged: [(what: String, bytes: [UInt8])] = [
+      0, 1, 7, 8, 9, 7 + length, 8 + length, 9 + length, whole.count - 1,
+    ].map {
+      ("\($0) bytes", Array(whole[..<$0]))
+    }
+    damaged.append(("a byte more", whole + [0]))
+    for (what, field) in [("no length", 0), ("the longest", -1), ("one more", length + 1), ("one less", length - 1)] {
+      damaged.append((what, (0..<8).map { UInt8(truncatingIfNeeded: field >> (8 * $0)) } + whole[8...]))
+    }
+    for (old, new) in [
+      ("F32", "F16"), ("F32", "I32"), ("F32", "XYZ"), ("\"shape\":[", "\"shape\":[1,"), ("\"shape\":[", "\"shape\":[-"),
+      ("_offsets\":[", "_offsets\":[1"), ("weight", "wieght"), ("{", "["), ("}}", "}"),
+    ] {
+      guard let place = header.range(of: old) else {
+        Issue.record("the header has no \(old)")
+        continue
+      }
+      damaged.append(("\(new) for \(old)", file(header.replacingCharacters(in: place, with: new))))
+    }
+    try await withFolder { folder in
+      let path = "\(folder)/w.safetensors"
+      for (what, bytes) in damaged {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let outcome = try await Tool.run("compile", tiny, "--weights", path, "-o", "\(folder)/out")
+        #expect(outcome.status == 1, "\(what): \(outcome.errors)")
+        #expect(outcome.firstError.hasPrefix("vigc: error: \(path)"), "\(what): \(outcome.errors)")
+        #expect(try names(in: folder) == ["w.safetensors"], "\(what)")
+      }
+    }
+  }
+
   @Test func everyFormatGivesTheSameBits() async throws {
     try await withFolder { folder in
       func path(_ name: String, _ bytes: [UInt8]) throws -> String {

@@ -88,6 +88,19 @@ import Testing
     }
   }
 
+  /// Each bit of the length and of the header, and each of their bytes as nothing and as all ones.
+  @Test func everyBitOfTheHeader() throws {
+    let whole = try readFile(fixture("weights/mixed.safetensors"))
+    let end = 8 + Int(whole[0]) + Int(whole[1]) << 8
+    for place in 0..<end {
+      for change in (0..<8).map({ UInt8(1) << $0 }) + [whole[place], ~whole[place]] where change != 0 {
+        var bytes = whole
+        bytes[place] ^= change
+        #expect(succeedsOrDiagnoses { try Safetensors(bytes: bytes, file: "w") }, "byte \(place) changed by \(change)")
+      }
+    }
+  }
+
   @Test func hostileHeaders() {
     let huge = [UInt8](repeating: 255, count: 16)
     #expect(
