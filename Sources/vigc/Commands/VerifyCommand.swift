@@ -10,7 +10,8 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     commandName: "verify", abstract: "Compile a model, run it, and compare it with a golden or the interpreter.",
     discussion: """
       Prints the relative L2 error of the output; the exit status is 0 only where it is within the tolerance. The \
-      interpreter computes the graph as it was read, in double precision.
+      interpreter computes the graph as it was read, in double precision; a quantised one in float32, as the C does. With \
+      --dataset it counts right classes instead.
       """)
 
   @OptionGroup var options: CompileOptions
@@ -19,9 +20,9 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   var golden: String?
 
   @Option(
-    help: "The largest relative L2 error of the output, and of each layer.",
+    help: "The largest relative L2 error of the output, and of each layer (default: 1e-5, of a quantised model 1e-2).",
     transform: { try VerifyCommand.tolerance(parsing: $0) })
-  var tolerance = 1e-5
+  var tolerance: Double?
 
   @Option(help: InputOption.help)
   var input: [String] = []
@@ -47,6 +48,15 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
       discussion: "--checks alone changes a few weight tensors, --checks=all each in turn.", valueName: "sample|all"))
   var checks: LibraryChecks.Scope?
 
+  @Option(
+    help: ArgumentHelp("Count right classes over inputs: arrays 'images' and 'labels'.", valueName: "FILE.npz"))
+  var dataset: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The float32 model that a quantised one was made of, to compare with.", valueName: "FILE.onnx|FILE.vir"))
+  var floatModel: String?
+
   private static func tolerance(parsing text: String) throws -> Double {
     guard let tolerance = Double(text), tolerance >= 0 else {
       throw ValidationError("'\(text)' is not a tolerance; expected a number like 1e-5")
@@ -59,6 +69,12 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     if golden != nil && options.normalize {
       throw ValidationError("a golden's input is normalised already: leave out --normalize")
     }
+    if dataset != nil && (golden != nil || !input.isEmpty || layers || replay || checks != nil || engine != .c) {
+      throw ValidationError("--dataset runs the compiled C on its own inputs: leave the other comparisons out")
+    }
+    if let floatModel, !ModelLoader.isGraph(floatModel) {
+      throw ValidationError("'\(floatModel)' does not hold its weights; --float-model takes an .onnx or a .vir file")
+    }
     if replay && layers { throw ValidationError("--layers judge a free run: leave out --replay") }
     if checks != nil && engine != .c { throw ValidationError("--checks look at the compiled C: leave out --engine") }
   }
@@ -66,9 +82,14 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   func run() async throws {
     let golden = try self.golden.map { try Golden(path: $0) }
     let given = try input.map { try InputOption(parsing: $0) }
-    var compilation = try await Console.progress("loading \(options.model)") {
-      try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
+    var compilation = try await Compilation.load(
+      options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
+    if let floatModel { compilation.floatModel = try ModelLoader.load(model: floatModel) }
+    if let dataset {
+      for line in try await DatasetScore(path: dataset).run(compilation) { try Console.line(line) }
+      return
     }
+    let tolerance = tolerance ?? (compilation.model.graph.isQuantized ? Self.quantizedTolerance : 1e-5)
     // Published names are not always in lower case, as ours are.
     if let golden, golden.model.lowercased() != compilation.model.graph.name.lowercased() {
       throw Diagnostic(
@@ -95,6 +116,7 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
       case .graph: "\(compilation.name)'s graph"
       }
     try Console.line("\(subject): relative L2 error \(short(error)) against \(against)")
+    if golden == nil { try await compareQuantized(compilation, inputs, outputs, reference) }
     var problems: [String] = []
     func judge(_ error: Double, _ what: String = "") {
       if !(error <= tolerance) {
@@ -122,6 +144,24 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     if !problems.isEmpty {
       throw Diagnostic("\(subject) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
     }
+  }
+
+  /// A sum in another order may round to the next integer, which everything after it reads.
+  private static let quantizedTolerance = 1e-2
+
+  /// Says of a quantised model how many outputs are those of the interpreter, and how far it is from the float one.
+  private func compareQuantized(
+    _ compilation: Compilation, _ inputs: [TensorData], _ outputs: [[Double]], _ reference: [[Double]]
+  ) async throws {
+    guard compilation.model.graph.isQuantized else { return }
+    let found = outputs.flatMap { $0 }
+    let equal = zip(found, reference.flatMap { $0 }).filter { $0.bitPattern == $1.bitPattern }.count
+    try Console.line("\(equal) of \(found.count) outputs are equal bit for bit")
+    guard let floatModel = compilation.floatModel else { return }
+    let expected = try await Console.progress("interpreting the float model of \(compilation.name)") {
+      try Compilation.interpret(floatModel.graph, inputs)
+    }
+    try Console.line("relative L2 \(short(relativeError(found, expected.flatMap { $0 }))) to the float32 model")
   }
 
   /// The golden's input, once for each place in the batch.
