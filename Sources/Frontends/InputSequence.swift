@@ -110,7 +110,8 @@ public enum InputSequenceSource: Hashable, Sendable, CustomStringConvertible {
       counts.append(found / batch)
     }
     guard let count = counts.first, counts.allSatisfy({ $0 == count }) else {
-      throw Diagnostic("\(file) holds other numbers of inputs for \(slots.map(\.name).joined(separator: ", ")): \(counts)")
+      throw Diagnostic(
+        "\(file) holds other numbers of inputs for \(slots.map(\.name).joined(separator: ", ")): \(counts)")
     }
     return InputSequence(count: count, name: { "input \($0) of \(file)" }) { run in
       zip(arrays, slots).map { array, slot in
@@ -148,7 +149,8 @@ public enum InputSequenceSource: Hashable, Sendable, CustomStringConvertible {
     if preprocessing == nil || shape.count != 4 || shape[1] != 3 {
       _ = try InputSource.image(files[0]).load(shape: shape, preprocessing: preprocessing)
     }
-    return InputSequence(count: files.count / batch, name: { batch == 1 ? files[$0] : "run \($0) of \(folder)" }) { run in
+    return InputSequence(count: files.count / batch, name: { batch == 1 ? files[$0] : "run \($0) of \(folder)" }) {
+      run in
       let bytes = try files[run * batch..<(run + 1) * batch].flatMap { file in
         try InputSource.image(file).load(
           shape: [1] + shape.dropFirst(), preprocessing: preprocessing, normalizes: normalizes

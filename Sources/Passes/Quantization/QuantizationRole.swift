@@ -40,7 +40,8 @@ enum QuantizationRole: Hashable, Sendable {
     }
     switch node.op {
     case is Conv2D, is MatMul: self = Self.product(node, in: graph, floats)
-    case is Reshape, is Transpose, is IR.Roll, is Slice, is Broadcast, is MaxPool, is Pad, is Concat: self = .move(floats)
+    case is Reshape, is Transpose, is IR.Roll, is Slice, is Broadcast, is MaxPool, is Pad, is Concat:
+      self = .move(floats)
     case is Gather: self = first == 0 ? .move([0]) : .float
     case let aggregate as Aggregate: self = aggregate.kind == .maximum ? .move(floats) : .relation(floats)
     case is EdgeFeatures: self = .relation(floats)

@@ -17,7 +17,7 @@ struct QuantizedGraph {
   private let source: Graph
   private let placement: QuantizationPlacement
   private let quantizations: [ValueID: Quantization]
-  private let means: (ValueID) -> Tensor<Float>?
+  private let means: (ValueID) -> ProductMeans.Mean?
   private let definitions: [ValueID: Int]
   /// Of matrix products: the scale of each column of the sums, and the bias correction, for the bias that is added.
   private var columns: [ValueID: (input: Float, weights: [Double], correction: [Float]?)] = [:]
@@ -27,7 +27,7 @@ struct QuantizedGraph {
   ///   - means: Means of what products read, by which biases are corrected; nil for none.
   init(
     _ source: Graph, _ placement: QuantizationPlacement, quantizations: [ValueID: Quantization],
-    means: @escaping (ValueID) -> Tensor<Float>?
+    means: @escaping (ValueID) -> ProductMeans.Mean?
   ) throws {
     self.source = source
     self.placement = placement
@@ -73,7 +73,9 @@ struct QuantizedGraph {
   // MARK: Products
 
   /// The contents of a constant of the source.
-  private func data(_ value: ValueID) -> TensorData? { definitions[value].flatMap { source.data(of: source.nodes[$0]) } }
+  private func data(_ value: ValueID) -> TensorData? {
+    definitions[value].flatMap { source.data(of: source.nodes[$0]) }
+  }
 
   /// Gives a product weights of eight bits, and a convolution a bias of 32.
   private mutating func quantizeOperands(of node: inout Node, _ original: Node) throws {
@@ -87,7 +89,7 @@ struct QuantizedGraph {
     let bias = isConvolution ? original.operands.dropFirst(2).first.flatMap(data)?.floats : nil
     let axis = isConvolution ? 0 : weights.shape.count - 1 - (place == 0 ? 1 : 0)
     let quantized = QuantizedWeights(weights, axis: axis, inputScale: scale, bias: bias)
-    let correction = means(read).flatMap { self.correction(original, place, quantized, mean: $0) }
+    let correction = means(read).flatMap { self.correction(original, place, weights, quantized, mean: $0) }
     node.operands[place] = try addConstant(
       quantized.integers, quantized.quantization, like: original.operands[place], suffix: "int8", node)
     if !isConvolution {
@@ -106,21 +108,30 @@ struct QuantizedGraph {
     node.operands = Array(node.operands.prefix(2)) + [operand]
   }
 
-  /// What to add to each output channel, so that rounding the weights does not change its mean: a product is linear, so
-  /// the mean of its error is the product of the mean and the error of the weights.
+  /// What to add to each output channel, so that rounding weights and what they are multiplied with does not change its
+  /// mean.
   private func correction(
-    _ node: Node, _ place: Int, _ weights: QuantizedWeights, mean: Tensor<Float>
+    _ node: Node, _ place: Int, _ weights: TensorData, _ quantized: QuantizedWeights, mean: ProductMeans.Mean
   ) -> [Float]? {
-    let errors = Tensor<Float>(shape: weights.integers.shape, real: weights.error)
-    var operands: [RuntimeValue<Float>] = [.tensor(mean), .tensor(errors)]
-    if place == 0 { operands.reverse() }
-    guard let result = try? node.op.evaluate(operands)[0].tensor else { return nil }
+    func product(_ read: Tensor<Float>, _ weights: [Float]) -> Tensor<Float>? {
+      var operands: [RuntimeValue<Float>] = [
+        .tensor(read), .tensor(Tensor(shape: quantized.integers.shape, real: weights)),
+      ]
+      if place == 0 { operands.reverse() }
+      return try? node.op.evaluate(operands)[0].tensor
+    }
+    guard let expected = product(mean.float, weights.floats), let found = product(mean.rounded, quantized.rounded)
+    else {
+      return nil
+    }
     // Channels of a convolution are its second axis, columns of a matrix product its last one.
-    let axis = node.op is Conv2D ? 1 : result.shape.count - 1
-    let inner = result.shape[(axis + 1)...].reduce(1, *)
-    var sums = [Double](repeating: 0, count: result.shape[axis])
-    for (position, error) in result.real.enumerated() { sums[position / inner % sums.count] -= Double(error) }
-    let count = Double(result.count / sums.count)
+    let axis = node.op is Conv2D ? 1 : expected.shape.count - 1
+    let inner = expected.shape[(axis + 1)...].reduce(1, *)
+    var sums = [Double](repeating: 0, count: expected.shape[axis])
+    for (position, (wanted, got)) in zip(expected.real, found.real).enumerated() {
+      sums[position / inner % sums.count] += Double(wanted) - Double(got)
+    }
+    let count = Double(expected.count / sums.count)
     return sums.map { Float($0 / count) }
   }
 

@@ -7,8 +7,8 @@ struct QuantizedWeights: Sendable {
 
   var integers: TensorData
   var quantization: Quantization
-  /// What the integers stand for, less the weights: the error of rounding.
-  var error: [Float]
+  /// What the integers stand for.
+  var rounded: [Float]
 
   /// - Parameters:
   ///   - axis: That of the output channels.
@@ -29,12 +29,12 @@ struct QuantizedWeights: Sendable {
       return scale == 0 ? 1 : max(scale, Float(0x1p-100))
     }
     var numbers = [Double](repeating: 0, count: weights.count)
-    error = weights
+    rounded = weights
     for (place, weight) in weights.enumerated() {
       let scale = scales[place / inner % channels]
       let step = min(max((weight / scale).rounded(.toNearestOrEven), -127), 127)
       numbers[place] = Double(step)
-      error[place] = step * scale - weight
+      rounded[place] = step * scale
     }
     integers = TensorData(.i8, shape: data.shape, numbers)
     quantization = Quantization(

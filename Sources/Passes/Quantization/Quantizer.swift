@@ -35,9 +35,10 @@ public struct Quantizer {
 
   public func run() throws -> (graph: Graph, report: QuantizationReport) {
     var kept = try namedProducts()
-    let statistics = try calibrated(keeping: kept)
-    let ranges = statistics.histograms.mapValues { settings.range.range(of: $0) }
-    let builder = Builder(graph: graph, settings: settings, statistics: statistics, ranges: ranges)
+    let placement = QuantizationPlacement(graph, activations: settings.activations, keeping: kept)
+    let ranges = try calibratedRanges(placement)
+    let means = settings.correctsBias ? try calibratedMeans(placement, ranges) : nil
+    let builder = Builder(graph: graph, settings: settings, means: means, ranges: ranges)
     var alone: [Int: SignalNoise] = [:]
     if settings.measuresAlone { alone = try measuredAlone(builder) }
     if let least = settings.leastRatio {
@@ -70,7 +71,8 @@ public struct Quantizer {
         let close = nearest(to: name, among: names)
         throw Diagnostic(
           "no convolution or matrix product of \(graph.name) is in a layer '\(name)'",
-          notes: close.isEmpty ? ["there are \(names.prefix(5).joined(separator: ", ")), ..."]
+          notes: close.isEmpty
+            ? ["there are \(names.prefix(5).joined(separator: ", ")), ..."]
             : ["is one of these meant? \(close.joined(separator: ", "))"])
       }
       kept.formUnion(found)
@@ -82,16 +84,31 @@ public struct Quantizer {
 
   private func tensors(_ run: Int) throws -> [Tensor<Float>] { try inputs.tensors(run).map { Tensor($0) } }
 
-  private func calibrated(keeping kept: Set<Int>) throws -> CalibrationStatistics {
-    let placement = QuantizationPlacement(graph, activations: settings.activations, keeping: kept)
-    let reads = placement.products.flatMap { graph.nodes[$0].operands.prefix(2) }.filter(placement.isPaired)
-    var statistics = CalibrationStatistics(
-      graph, values: placement.paired, means: settings.correctsBias ? reads : [])
+  /// The range of each value with a pair after it.
+  private func calibratedRanges(_ placement: QuantizationPlacement) throws -> [ValueID: ClosedRange<Double>] {
+    var statistics = CalibrationStatistics(graph, values: placement.paired)
     for run in 0..<inputs.count {
       progress("calibrating, input \(run + 1) of \(inputs.count)")
       try statistics.add(tensors(run), what: inputs.name(run))
     }
-    return statistics
+    return statistics.histograms.mapValues { settings.range.range(of: $0) }
+  }
+
+  /// The means of what products read, in a second run over the inputs: rounding needs the ranges.
+  private func calibratedMeans(
+    _ placement: QuantizationPlacement, _ ranges: [ValueID: ClosedRange<Double>]
+  ) throws -> ProductMeans {
+    let joined = placement.ranges(ranges)
+    var quantizations: [ValueID: Quantization] = [:]
+    for value in placement.products.flatMap({ graph.nodes[$0].operands.prefix(2) }) where placement.isPaired(value) {
+      quantizations[value] = joined[placement.representative(of: value)].map { Quantization(covering: $0) }
+    }
+    var means = ProductMeans(graph, quantizations: quantizations)
+    for run in 0..<inputs.count {
+      progress("correcting biases, input \(run + 1) of \(inputs.count)")
+      try means.add(tensors(run))
+    }
+    return means
   }
 
   // MARK: What it costs
@@ -186,14 +203,14 @@ public struct Quantizer {
 private struct Builder {
   var graph: Graph
   var settings: QuantizationSettings
-  var statistics: CalibrationStatistics
+  var means: ProductMeans?
   var ranges: [ValueID: ClosedRange<Double>]
 
   func graph(keeping kept: Set<Int>) throws -> (written: QuantizedGraph, placement: QuantizationPlacement) {
     let placement = QuantizationPlacement(graph, activations: settings.activations, keeping: kept)
     let quantizations = placement.ranges(ranges).mapValues { Quantization(covering: $0) }
-    let statistics = statistics
-    let written = try QuantizedGraph(graph, placement, quantizations: quantizations) { statistics.mean(of: $0) }
+    let means = means
+    let written = try QuantizedGraph(graph, placement, quantizations: quantizations) { means?.mean(of: $0) }
     return (written, placement)
   }
 }
@@ -232,12 +249,13 @@ extension SignalNoise {
 }
 
 extension Graph {
-  /// Bytes of all constants, and of the scales of those that have one for each channel.
+  /// Bytes of all constants, and of the scales of weights. Those of biases follow from them.
   fileprivate var weightBytes: Int {
     nodes.reduce(0) { sum, node in
       switch node.op {
       case let constant as Constant: sum + constant.type.count * constant.type.element.byteCount
-      case let dequantize as Dequantize where dequantize.quantization.axis != nil:
+      case let dequantize as Dequantize
+      where dequantize.quantization.axis != nil && tensorType(of: node.operands[0]).element == .i8:
         sum + 4 * dequantize.quantization.scales.count
       default: sum
       }

@@ -19,7 +19,8 @@ struct ExportCommand: AsyncParsableCommand, CompilingCommand {
   func validate() throws {
     try options.refuseOptionsOfC("export")
     if options.printIrAfter != nil {
-      throw ValidationError("--print-ir-after is about generated C, and export writes the graph ahead of it: leave it out")
+      throw ValidationError(
+        "--print-ir-after is about generated C, and export writes the graph ahead of it: leave it out")
     }
   }
 

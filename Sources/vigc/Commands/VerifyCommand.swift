@@ -99,15 +99,7 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     let outputs = try await compilation.execute(engine, inputs)
     let reference = golden == nil ? try await compilation.reference(inputs) : []
     let error =
-      golden.map { golden in
-        // A batch holds the golden's input once for each image.
-        let all = outputs.flatMap { $0 }
-        let count = max(1, golden.logits.count)
-        guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
-        return stride(from: 0, to: all.count, by: count).map {
-          golden.relativeError(of: Array(all[$0..<$0 + count]))
-        }.max() ?? .infinity
-      } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
+      golden.map { self.error(outputs, $0) } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
     let against = self.golden ?? "the interpreter"
     let subject =
       switch engine {
@@ -144,6 +136,16 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     if !problems.isEmpty {
       throw Diagnostic("\(subject) is wrong: \(problems[0])", notes: Array(problems.dropFirst()))
     }
+  }
+
+  /// The error of outputs against a golden. A batch holds the golden's input once for each image.
+  private func error(_ outputs: [[Double]], _ golden: Golden) -> Double {
+    let all = outputs.flatMap { $0 }
+    let count = max(1, golden.logits.count)
+    guard !all.isEmpty, all.count.isMultiple(of: count) else { return .infinity }
+    return stride(from: 0, to: all.count, by: count).map {
+      golden.relativeError(of: Array(all[$0..<$0 + count]))
+    }.max() ?? .infinity
   }
 
   /// A sum in another order may round to the next integer, which everything after it reads.

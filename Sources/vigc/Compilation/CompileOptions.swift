@@ -287,7 +287,8 @@ struct CompileOptions: ParsableArguments {
       ("--cc", cc != nil), ("--lowering", !lowering.isEmpty),
     ]
     if let option = given.first(where: \.1) {
-      throw ValidationError("\(option.0) is about generated C, and \(command) writes the graph ahead of it: leave it out")
+      throw ValidationError(
+        "\(option.0) is about generated C, and \(command) writes the graph ahead of it: leave it out")
     }
   }
 

@@ -30,7 +30,8 @@ struct QuantizationArguments: ParsableArguments {
   @Flag(help: "Leave biases as they are, and do not make up for the mean error of rounded weights.")
   var noBiasCorrection = false
 
-  @Option(help: ArgumentHelp("Keep a layer's product in float, or all of a module (may be repeated).", valueName: "LAYER"))
+  @Option(
+    help: ArgumentHelp("Keep a layer's product in float, or all of a module (may be repeated).", valueName: "LAYER"))
   var keep: [String] = []
 
   @Option(

@@ -67,7 +67,9 @@ struct DatasetScore {
   }
 
   /// The class of the largest score; of equal ones the first.
-  private func best(_ scores: [Double]) -> Int { scores.indices.max { scores[$0] < scores[$1] || scores[$0] == scores[$1] && $0 > $1 } ?? 0 }
+  private func best(_ scores: [Double]) -> Int {
+    scores.indices.max { scores[$0] < scores[$1] || scores[$0] == scores[$1] && $0 > $1 } ?? 0
+  }
 
   private func share(_ count: Int, of total: Int) -> String {
     "\(String(format: "%.2f", 100 * Double(count) / Double(max(1, total)))) % (\(count) of \(total))"
