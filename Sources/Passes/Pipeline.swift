@@ -19,12 +19,8 @@ public enum Pipeline {
     RaiseImage(),  // after it: what convolutions read are images then
   ]
 
-  /// Every pass of an ordinary compilation, a line a pass, each with the reason for its place.
-  ///
-  /// - Parameter lowerings: What the user asked for in place of the cheapest.
-  public static func passes(
-    for target: Target, lowerings: LoweringRequests = LoweringRequests()
-  ) -> [any Pass] {
+  /// The passes up to the last one whose result is still plain ops of float32: what quantisation begins with.
+  public static let folding: [any Pass] =
     raising + [
       FormIntegers(),  // after raising, which looks for ops on floats
       FoldWeights(),  // what is left between ops on floats ...
@@ -34,6 +30,15 @@ public enum Pipeline {
       FoldIdentity(),  // after both, which change a convolution before its input is added to it
       MergeHeads(),  // leaves the factor 1/2 behind ...
       FoldScale(),  // ... for this
+    ]
+
+  /// Every pass of an ordinary compilation, a line a pass, each with the reason for its place.
+  ///
+  /// - Parameter lowerings: What the user asked for in place of the cheapest.
+  public static func passes(
+    for target: Target, lowerings: LoweringRequests = LoweringRequests()
+  ) -> [any Pass] {
+    folding + [
       FormKernels(requests: lowerings),  // before products, which then see max-relative as one operand
       FormProducts(),  // after all folding: what is left in a chain is a real epilogue
       ChainRows(target: target),  // needs the products

@@ -14,7 +14,7 @@ struct Vigc: AsyncParsableCommand {
     subcommands: [
       ModelsCommand.self, PassesCommand.self, TargetsCommand.self, OperatorsCommand.self, CompileCommand.self,
       RunCommand.self, VerifyCommand.self, BenchCommand.self, TuneCommand.self, InspectCommand.self,
-      ExplainCommand.self, OptCommand.self, ExportCommand.self, CheckCommand.self,
+      ExplainCommand.self, OptCommand.self, ExportCommand.self, QuantizeCommand.self, CheckCommand.self,
     ])
 }
 

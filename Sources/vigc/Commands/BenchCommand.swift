@@ -33,7 +33,7 @@ struct BenchCommand: AsyncParsableCommand, CompilingCommand {
 
   func run() async throws {
     let given = try input.map { try InputOption(parsing: $0) }
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     let target = compilation.target
     try options.requireMeaningfulTime(for: target)
     let inputs = try compilation.inputs(given).flatMap(\.bytes)

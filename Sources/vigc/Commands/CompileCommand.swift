@@ -22,7 +22,7 @@ struct CompileCommand: AsyncParsableCommand, CompilingCommand {
   var report = false
 
   func run() async throws {
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     if compilation.hasDefaultWeights {
       Console.warn(
         "no --weights: the library gets synthetic ones, right in shape and speed, meaningless in result")

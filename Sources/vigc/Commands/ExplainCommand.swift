@@ -16,7 +16,7 @@ struct ExplainCommand: AsyncParsableCommand, CompilingCommand {
   @OptionGroup var options: CompileOptions
 
   func run() async throws {
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     let graph = try compilation.optimize()
     // Lowering refuses a node that nothing can run.
     _ = try compilation.lower(graph)

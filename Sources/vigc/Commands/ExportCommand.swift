@@ -16,22 +16,16 @@ struct ExportCommand: AsyncParsableCommand, CompilingCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "FILE.onnx"))
   var output: String
 
-  /// Options that are about generated C only are refused: a user who gives one expects it to matter.
   func validate() throws {
-    let given = [
-      ("--target", options.target != "native"), ("--threads", options.threads != .none),
-      ("--workers", options.workers != nil), ("--weights-as", options.weightsAs != .blob),
-      ("--prefix", options.prefix != nil), ("--build", !options.build.isEmpty), ("--cc", options.cc != nil),
-      ("--lowering", !options.lowering.isEmpty),
-      ("--print-ir-after", options.printIrAfter != nil),
-    ]
-    if let option = given.first(where: \.1) {
-      throw ValidationError("\(option.0) is about generated C, and export writes the graph ahead of it: leave it out")
+    try options.refuseOptionsOfC("export")
+    if options.printIrAfter != nil {
+      throw ValidationError(
+        "--print-ir-after is about generated C, and export writes the graph ahead of it: leave it out")
     }
   }
 
   func run() async throws {
-    let compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    let compilation = try await Compilation.load(options)
     if compilation.hasDefaultWeights {
       Console.warn("no --weights: the model gets synthetic ones, right in shape and speed, meaningless in result")
     }

@@ -33,7 +33,7 @@ struct InspectCommand: AsyncParsableCommand, CompilingCommand {
   }
 
   func run() async throws {
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     switch stage {
     case .parsed: try write(compilation.model.graph)
     case .optimized: try write(compilation.optimize())

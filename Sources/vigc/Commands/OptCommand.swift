@@ -24,7 +24,7 @@ struct OptCommand: AsyncParsableCommand, CompilingCommand {
     for name in names where !Compilation.passNames(for: target).contains(name) {
       throw Compilation.unknownPass(name, for: target)
     }
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     let known = Compilation.passes(
       for: target, compilation.model.preprocessing, lowerings: options.lowerings)
     let wanted = try names.map { name -> any Pass in

@@ -32,7 +32,7 @@ struct RunCommand: AsyncParsableCommand, CompilingCommand {
 
   func run() async throws {
     let given = try input.map { try InputOption(parsing: $0) }
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     if compilation.hasDefaultWeights {
       Console.warn("no --weights: the model runs on synthetic ones, and its result means nothing")
     }

@@ -39,7 +39,7 @@ struct TuneCommand: AsyncParsableCommand, CompilingCommand {
   }
 
   func run() async throws {
-    var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
+    var compilation = try await Compilation.load(options)
     let target = compilation.target
     try options.requireMeaningfulTime(for: target)
     let products = try ProductTuner.products(

@@ -10,7 +10,8 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     commandName: "verify", abstract: "Compile a model, run it, and compare it with a golden or the interpreter.",
     discussion: """
       Prints the relative L2 error of the output; the exit status is 0 only where it is within the tolerance. The \
-      interpreter computes the graph as it was read, in double precision.
+      interpreter computes the graph as it was read, in double precision; a quantised one in float32, as the C does. With \
+      --dataset it counts right classes instead.
       """)
 
   @OptionGroup var options: CompileOptions
@@ -21,7 +22,7 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   @Option(
     help: ArgumentHelp(
       "The largest relative L2 error of the output, and of each layer.",
-      discussion: "1e-5 where nothing is said, and more where half floats are rounded."),
+      discussion: "1e-5 if nothing is said, and more if half floats are rounded or the model is quantised."),
     transform: { try VerifyCommand.tolerance(parsing: $0) })
   var tolerance: Double?
 
@@ -49,6 +50,15 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
       discussion: "--checks alone changes a few weight tensors, --checks=all each in turn.", valueName: "sample|all"))
   var checks: LibraryChecks.Scope?
 
+  @Option(
+    help: ArgumentHelp("Count right classes over inputs: arrays 'images' and 'labels'.", valueName: "FILE.npz"))
+  var dataset: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The float32 model that a quantised one was made of, to compare with.", valueName: "FILE.onnx|FILE.vir"))
+  var floatModel: String?
+
   private static func tolerance(parsing text: String) throws -> Double {
     guard let tolerance = Double(text), tolerance >= 0 else {
       throw ValidationError("'\(text)' is not a tolerance; expected a number like 1e-5")
@@ -61,6 +71,12 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     if golden != nil && options.normalize {
       throw ValidationError("a golden's input is normalised already: leave out --normalize")
     }
+    if dataset != nil && (golden != nil || !input.isEmpty || layers || replay || checks != nil || engine != .c) {
+      throw ValidationError("--dataset runs the compiled C on its own inputs: leave the other comparisons out")
+    }
+    if let floatModel, !ModelLoader.isGraph(floatModel) {
+      throw ValidationError("'\(floatModel)' does not hold its weights; --float-model takes an .onnx or a .vir file")
+    }
     if replay && layers { throw ValidationError("--layers judge a free run: leave out --replay") }
     if checks != nil && engine != .c { throw ValidationError("--checks look at the compiled C: leave out --engine") }
   }
@@ -68,8 +84,12 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
   func run() async throws {
     let golden = try self.golden.map { try Golden(path: $0) }
     let given = try input.map { try InputOption(parsing: $0) }
-    var compilation = try await Console.progress("loading \(options.model)") {
-      try Compilation(options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
+    var compilation = try await Compilation.load(
+      options, workers: checks == nil ? nil : max(3, options.workerCount), golden: golden)
+    if let floatModel { compilation.floatModel = try ModelLoader.load(model: floatModel) }
+    if let dataset {
+      for line in try await DatasetScore(path: dataset).run(compilation) { try Console.line(line) }
+      return
     }
     // Published names are not always in lower case, as ours are.
     if let golden, golden.model.lowercased() != compilation.model.graph.name.lowercased() {
@@ -80,21 +100,14 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     let outputs = try await compilation.execute(engine, inputs)
     let reference = golden == nil ? try await compilation.reference(inputs) : []
     let error =
-      golden.map { golden in
-        // A batch holds the golden's input once for each image.
-        let all = outputs.flatMap { $0 }
-        let count = max(1, golden.logits.count)
-        guard !all.isEmpty, all.count.isMultiple(of: count) else { return Double.infinity }
-        return stride(from: 0, to: all.count, by: count).map {
-          golden.relativeError(of: Array(all[$0..<$0 + count]))
-        }.max() ?? .infinity
-      } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
+      golden.map { self.error(outputs, $0) } ?? relativeError(outputs.flatMap { $0 }, reference.flatMap { $0 })
     let against = self.golden ?? "the interpreter"
     let subject = subject(compilation)
     let fitting = Tolerance(of: compilation.model.graph)
     let tolerance = self.tolerance ?? fitting.value
     let allowed = self.tolerance == nil ? fitting.reason.map { "; \($0)" } ?? "" : ""
     try Console.line("\(subject): relative L2 error \(short(error)) against \(against)\(allowed)")
+    if golden == nil { try await compareQuantized(compilation, inputs, outputs, reference) }
     var problems: [String] = []
     func judge(_ error: Double, _ what: String = "") {
       if !(error <= tolerance) {
@@ -131,6 +144,31 @@ struct VerifyCommand: AsyncParsableCommand, CompilingCommand {
     case .loops: "\(compilation.name)'s loops for \(compilation.target.name)"
     case .graph: "\(compilation.name)'s graph"
     }
+  }
+
+  /// The error of outputs against a golden. A batch holds the golden's input once for each image.
+  private func error(_ outputs: [[Double]], _ golden: Golden) -> Double {
+    let all = outputs.flatMap { $0 }
+    let count = max(1, golden.logits.count)
+    guard !all.isEmpty, all.count.isMultiple(of: count) else { return .infinity }
+    return stride(from: 0, to: all.count, by: count).map {
+      golden.relativeError(of: Array(all[$0..<$0 + count]))
+    }.max() ?? .infinity
+  }
+
+  /// Says of a quantised model how many outputs are those of the interpreter, and how far it is from the float one.
+  private func compareQuantized(
+    _ compilation: Compilation, _ inputs: [TensorData], _ outputs: [[Double]], _ reference: [[Double]]
+  ) async throws {
+    guard compilation.model.graph.isQuantized else { return }
+    let found = outputs.flatMap { $0 }
+    let equal = zip(found, reference.flatMap { $0 }).filter { $0.bitPattern == $1.bitPattern }.count
+    try Console.line("\(equal) of \(found.count) outputs are equal bit for bit")
+    guard let floatModel = compilation.floatModel else { return }
+    let expected = try await Console.progress("interpreting the float model of \(compilation.name)") {
+      try Compilation.interpret(floatModel.graph, inputs)
+    }
+    try Console.line("relative L2 \(short(relativeError(found, expected.flatMap { $0 }))) to the float32 model")
   }
 
   /// The golden's input, once for each place in the batch.

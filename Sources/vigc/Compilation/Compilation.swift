@@ -13,6 +13,8 @@ struct Compilation {
   /// The graph as it was loaded, with the input's normalisation before it if that was asked for. The interpreter runs
   /// this.
   var model: ModelGraph
+  /// The model that the quantised one was made of; nil if it was read as it is.
+  var floatModel: ModelGraph?
   /// Measured schedules of products, if the options name some.
   var tuning: ProductTuning?
   var passReports: [PassManager.Report] = []

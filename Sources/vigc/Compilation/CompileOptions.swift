@@ -238,6 +238,8 @@ struct CompileOptions: ParsableArguments {
 
   @OptionGroup var memory: MemoryOptions
 
+  @OptionGroup var quantization: QuantizationArguments
+
   var toolchain: Toolchain { Toolchain(cc: cc) }
 
   /// The words of `--runner`.
@@ -272,6 +274,21 @@ struct CompileOptions: ParsableArguments {
     switch threads {
     case .none: 1
     case .pthread, .count: min(threads.workers, workerCount)
+    }
+  }
+
+  /// Throws if an option is given that is about generated C only: a user who gives one expects it to matter.
+  ///
+  /// - Parameter command: The one that writes a graph.
+  func refuseOptionsOfC(_ command: String) throws {
+    let given = [
+      ("--target", target != "native"), ("--threads", threads != .none), ("--workers", workers != nil),
+      ("--weights-as", weightsAs != .blob), ("--prefix", prefix != nil), ("--build", !build.isEmpty),
+      ("--cc", cc != nil), ("--lowering", !lowering.isEmpty),
+    ]
+    if let option = given.first(where: \.1) {
+      throw ValidationError(
+        "\(option.0) is about generated C, and \(command) writes the graph ahead of it: leave it out")
     }
   }
 

@@ -46,13 +46,15 @@ extension Compilation {
     }
   }
 
-  /// What the interpreter makes of a graph in double precision, as numbers.
+  /// What the interpreter makes of a graph, as numbers: in double precision, or in that of the C if the graph rounds to
+  /// integers, since a value between two of them may round either way.
   static func interpret(_ graph: Graph, _ inputs: [TensorData]) throws -> [[Double]] {
     try results(graph, inputs).map(\.numbers)
   }
 
   private static func results(_ graph: Graph, _ inputs: [TensorData]) throws -> [Tensor<Double>] {
-    try GraphInterpreter<Double>().run(graph, inputs: inputs.map { Tensor($0) })
+    if !graph.isQuantized { return try GraphInterpreter<Double>().run(graph, inputs: inputs.map { Tensor($0) }) }
+    return try GraphInterpreter<Float>().run(graph, inputs: inputs.map { Tensor($0) }).map { Tensor(widening: $0) }
   }
 
   /// What the loop interpreter makes of a program.
@@ -135,6 +137,14 @@ extension EmittedLibrary {
 }
 
 extension Tensor where T == Double {
+  /// The same numbers in double precision.
+  init(widening tensor: Tensor<Float>) {
+    switch tensor.storage {
+    case .real(let values): self.init(element: tensor.element, shape: tensor.shape, real: values.map(Double.init))
+    case .integer(let values): self.init(element: tensor.element, shape: tensor.shape, integer: values)
+    }
+  }
+
   /// The elements as doubles, to which large integers are rounded.
   var numbers: [Double] {
     switch storage {

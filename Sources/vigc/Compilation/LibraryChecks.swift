@@ -77,6 +77,7 @@ struct LibraryChecks {
   private func batches(_ compilation: Compilation) async throws -> String? {
     let options = compilation.options
     if ModelLoader.isGraph(options.model) { return nil }
+    if compilation.floatModel != nil { return "no batch: another one would be calibrated anew" }
     let constructions = compilation.model.graph.nodes.compactMap { ($0.op as? BuildNeighborhood)?.construction }
     if let coupling = constructions.first(where: \.couplesImages) {
       return "no batch: in a \(coupling.kind) the images of one depend on each other"

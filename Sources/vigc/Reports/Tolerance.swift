@@ -4,13 +4,19 @@ import IR
 ///
 /// Rounding to float32 is far below 1e-5. A half float is rounded by up to 2^-11 of it (`bf16`: 2^-8) after every operator,
 /// and the interpreter, which computes in double, does not. Errors of n roundings in a row that go in any direction add up
-/// to the square root of n of them.
+/// to the square root of n of them. In a quantised model a sum in another order may round to the next integer, which
+/// everything after it reads.
 struct Tolerance {
   var value = 1e-5
   /// Why it is another than for float32.
   var reason: String?
 
   init(of graph: Graph) {
+    if graph.isQuantized {
+      value = 1e-2
+      reason = "tolerance 1e-2, since a sum in another order may round to the next integer"
+      return
+    }
     var unit = 0.0
     var element = ElementType.f32
     var depths: [ValueID: Int] = [:]

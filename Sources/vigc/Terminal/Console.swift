@@ -51,6 +51,23 @@ enum Console {
   }
 }
 
+extension Console {
+  /// Runs `body`, which says from time to time what it is doing; on a terminal a line shows that once a second is over.
+  static func progress<Result>(_ body: (_ update: @escaping (String) -> Void) throws -> Result) rethrows -> Result {
+    if isatty(STDERR_FILENO) != 1 { return try body { _ in } }
+    let line = ProgressLine()
+    let start = ContinuousClock.now
+    var last = start
+    defer { line.clear() }
+    return try body { text in
+      let now = ContinuousClock.now
+      guard now - start > .seconds(1), now - last > .milliseconds(100) else { return }
+      last = now
+      line.update("vigc: \(text) ...")
+    }
+  }
+}
+
 /// A line that is there for a while. Once cleared it stays away, however late its timer fires.
 private final class ProgressLine: Sendable {
   private enum State { case waiting, shown, done }
@@ -62,6 +79,15 @@ private final class ProgressLine: Sendable {
       guard state == .waiting else { return }
       state = .shown
       Console.note(text)
+    }
+  }
+
+  /// Shows a text in place of the one before.
+  func update(_ text: String) {
+    state.withLock { state in
+      guard state != .done else { return }
+      Console.note((state == .shown ? "\r\u{1B}[K" : "") + text)
+      state = .shown
     }
   }
 
