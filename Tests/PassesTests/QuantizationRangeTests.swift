@@ -56,7 +56,7 @@ import Testing
     let quantization = Quantization(covering: -1...3)
     #expect(quantization.scales == [Double(Float(4.0 / 255))])
     #expect(quantization.zeroPoints == [-64])
-    #expect(Quantization(covering: 0...0) == Quantization(scales: [1], zeroPoints: [0]))
+    #expect(Quantization(covering: 0...0) == Quantization(scales: [1], zeroPoints: [-128]))
     #expect(Quantization(covering: 0...255).zeroPoints == [-128])
     #expect(Quantization(covering: -255...0).zeroPoints == [127])
     #expect(Quantization(covering: 2...255) == Quantization(covering: 0...255))
