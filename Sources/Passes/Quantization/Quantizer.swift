@@ -35,7 +35,8 @@ public struct Quantizer {
 
   public func run() throws -> (graph: Graph, report: QuantizationReport) {
     var kept = try namedProducts()
-    let placement = QuantizationPlacement(graph, activations: settings.activations, keeping: kept)
+    // Of all layers: fewer of them in integers have pairs after fewer values, and never after others.
+    let placement = QuantizationPlacement(graph, activations: settings.activations)
     let ranges = try calibratedRanges(placement)
     let means = settings.correctsBias ? try calibratedMeans(placement, ranges) : nil
     let builder = Builder(graph: graph, settings: settings, means: means, ranges: ranges)
