@@ -19,7 +19,7 @@ public enum Pipeline {
     RaiseImage(),  // after it: what convolutions read are images then
   ]
 
-  /// The passes up to the last one whose result is still plain ops of float32: what quantisation begins with.
+  /// The passes before kernels are formed. Of a float32 model they leave plain ops; `vigc quantize` begins with these.
   public static let folding: [any Pass] =
     raising + [
       FormIntegers(),  // after raising, which looks for ops on floats

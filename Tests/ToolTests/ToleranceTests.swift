@@ -2,7 +2,7 @@ import Foundation
 import IR
 import Testing
 
-/// What `vigc verify` allows where nobody says: as much as the roundings of half floats come to.
+/// What `vigc verify` allows if no tolerance is set: the sum of the roundings of half floats.
 @Suite struct ToleranceTests {
   private func verify(_ text: String, _ more: String...) async throws -> Tool.Outcome {
     var outcome: Tool.Outcome?

@@ -27,7 +27,8 @@ public enum ONNXExporter {
   /// The bytes of a model.
   ///
   /// - Parameter version: The compiler's version, which the model names.
-  /// - Throws: A `Diagnostic` if the graph was optimised, is quantised or has too many weights for one file.
+  /// - Throws: A `Diagnostic` if the graph was optimised, has an op that the operator set lacks, or has too many weights
+  ///   for one file.
   public static func export(_ graph: Graph, version: String) throws -> [UInt8] {
     try export(graph, version: version, mostBytes: mostBytes)
   }

@@ -156,14 +156,7 @@ struct QuantizedGraph {
   private mutating func addConstant(
     _ data: TensorData, _ quantization: Quantization, like value: ValueID, suffix: String, _ node: Node
   ) throws -> ValueID {
-    let base = source.constantName(of: value)
-    var name = "\(base).\(suffix)"
-    var number = 2
-    while graph.weights[name] != nil {
-      name = "\(base).\(suffix).\(number)"
-      number += 1
-    }
-    graph.weights[name] = data
+    let name = graph.addWeights(data, hint: "\(source.constantName(of: value)).\(suffix)")
     let constant = Constant(type: data.type, source: .named(name))
     let integers = try graph.add(constant, [], name: name, layer: node.layer, location: node.location)
     return try graph.add(

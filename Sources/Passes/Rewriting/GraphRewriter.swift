@@ -91,18 +91,24 @@ struct GraphRewriter {
 
   /// Adds a constant of any type under a name made from `hint`.
   mutating func addConstant(_ data: TensorData, hint: String, like node: Node) throws -> ValueID {
-    var name = hint
-    var suffix = 2
-    while graph.weights[name] != nil {
-      name = "\(hint).\(suffix)"
-      suffix += 1
-    }
-    graph.weights[name] = data
+    let name = graph.addWeights(data, hint: hint)
     return try add(Constant(type: data.type, source: .named(name)), [], name: name, like: node)[0]
   }
 }
 
 extension Graph {
+  /// Adds contents for a constant under the hint, or the hint and a number, and returns their name.
+  mutating func addWeights(_ data: TensorData, hint: String) -> String {
+    var name = hint
+    var suffix = 2
+    while weights[name] != nil {
+      name = "\(hint).\(suffix)"
+      suffix += 1
+    }
+    weights[name] = data
+    return name
+  }
+
   /// The contents of a `constant` node of any element type, row-major; nil for another node or contents not loaded.
   func data(of node: Node) -> TensorData? {
     guard let constant = node.op as? Constant else { return nil }

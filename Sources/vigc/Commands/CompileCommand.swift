@@ -23,10 +23,7 @@ struct CompileCommand: AsyncParsableCommand, CompilingCommand {
 
   func run() async throws {
     var compilation = try await Compilation.load(options)
-    if compilation.hasDefaultWeights {
-      Console.warn(
-        "no --weights: the library gets synthetic ones, right in shape and speed, meaningless in result")
-    }
+    compilation.warnOfDefaultWeights(of: "library")
     let result = try await compilation.compileVisibly()
     var library = result.library
     let stack = try await checkAndBuild(&library)

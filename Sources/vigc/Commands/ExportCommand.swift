@@ -26,9 +26,7 @@ struct ExportCommand: AsyncParsableCommand, CompilingCommand {
 
   func run() async throws {
     let compilation = try await Compilation.load(options)
-    if compilation.hasDefaultWeights {
-      Console.warn("no --weights: the model gets synthetic ones, right in shape and speed, meaningless in result")
-    }
+    compilation.warnOfDefaultWeights(of: "model")
     try await Console.progress("writing \(output)") {
       try ONNXExporter.write(compilation.model.graph, version: Vigc.version, to: output)
     }

@@ -36,9 +36,7 @@ struct QuantizeCommand: AsyncParsableCommand, CompilingCommand {
   func run() async throws {
     try requireOtherFile()
     var compilation = try await Console.progress("loading \(options.model)") { try Compilation(options) }
-    if compilation.hasDefaultWeights {
-      Console.warn("no --weights: the model gets synthetic ones, right in shape and speed, meaningless in result")
-    }
+    compilation.warnOfDefaultWeights(of: "model")
     var settings = options.quantization.settings
     settings.measuresAlone = sensitivity
     let report = try compilation.quantize(settings, calibration: options.quantization.calibration ?? "")

@@ -65,6 +65,12 @@ struct Compilation {
   /// Whether weights were named neither on the command line nor by the model.
   var hasDefaultWeights: Bool { options.weights == nil && hasSyntheticWeights }
 
+  /// Says so of what a command writes.
+  func warnOfDefaultWeights(of product: String) {
+    guard hasDefaultWeights else { return }
+    Console.warn("no --weights: the \(product) gets synthetic ones, right in shape and speed, meaningless in result")
+  }
+
   var hasSyntheticWeights: Bool {
     model.graph.weightSource.split(separator: "+").contains { text in
       if case .synthetic? = try? WeightSource(parsing: String(text)) { true } else { false }

@@ -1,6 +1,6 @@
 import IR
 
-/// How far a result may be from the interpreter's, as relative L2 error, where nobody says.
+/// How far a result may be from the interpreter's, as relative L2 error, if the user sets no tolerance.
 ///
 /// Rounding to float32 is far below 1e-5. A half float is rounded by up to 2^-11 of it (`bf16`: 2^-8) after every operator,
 /// and the interpreter, which computes in double, does not. Errors of n roundings in a row that go in any direction add up
@@ -14,7 +14,7 @@ struct Tolerance {
   init(of graph: Graph) {
     if graph.isQuantized {
       value = 1e-2
-      reason = "tolerance 1e-2, since a sum in another order may round to the next integer"
+      reason = "tolerance \(short(value)), since a sum in another order may round to the next integer"
       return
     }
     var unit = 0.0

@@ -8,18 +8,6 @@ import Testing
 /// Branches, loops and results of unknown sizes that cannot be compiled: each is refused in a line that says why. Those that
 /// can are among the models of `ValueTests`.
 @Suite struct ControlFlowTests {
-  private func node(
-    _ type: String, _ inputs: [String], _ outputs: [String], _ attributes: [Onnx_AttributeProto] = []
-  ) -> Onnx_NodeProto {
-    var node = Onnx_NodeProto()
-    node.name = "n.\(outputs.first ?? "")"
-    node.opType = type
-    node.input = inputs
-    node.output = outputs
-    node.attribute = attributes
-    return node
-  }
-
   private func graph(
     _ name: String, _ nodes: [Onnx_NodeProto], from inputs: [String] = [], to outputs: [String]
   ) -> Onnx_AttributeProto {

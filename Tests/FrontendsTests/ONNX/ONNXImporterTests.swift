@@ -53,18 +53,6 @@ import Testing
       bytes: Array(try model.serializedData()), file: "m.onnx", directory: directory, name: "m", dimensions: dimensions)
   }
 
-  private func node(
-    _ type: String, _ inputs: [String], _ outputs: [String], _ attributes: [Onnx_AttributeProto] = []
-  ) -> Onnx_NodeProto {
-    var node = Onnx_NodeProto()
-    node.name = "n.\(outputs.first ?? "")"
-    node.opType = type
-    node.input = inputs
-    node.output = outputs
-    node.attribute = attributes
-    return node
-  }
-
   private func floats(_ name: String, _ shape: [Int], _ values: [Float]) -> Onnx_TensorProto {
     Onnx_TensorProto(name, TensorData(shape: shape, floats: values))
   }

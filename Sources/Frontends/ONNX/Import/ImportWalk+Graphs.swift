@@ -1,8 +1,8 @@
 import IR
 
-// Graphs that nodes hold: branches and the bodies of loops. They are walked where the node stands, once a turn.
+// Graphs inside nodes: branches and the bodies of loops. They are walked in the node's place, once for each iteration.
 
-/// A graph that a node holds, with its weights, which all turns share.
+/// A graph inside a node, with its weights, which all iterations share.
 struct HeldGraph {
   let graph: Onnx_GraphProto
   fileprivate let weights: [String: ImportedValue]
@@ -24,9 +24,9 @@ extension ImportWalk {
       graph: graph, weights: try initializers(of: graph, prefix: "\(scope.prefix)\(call.name)/"))
   }
 
-  /// What a held graph gives for these inputs; nil where a node in it was refused.
+  /// The results of a held graph for these inputs; nil if a node in it was refused.
   ///
-  /// - Parameter turn: Of a loop, to tell its values' names apart.
+  /// - Parameter turn: The iteration of a loop, which keeps the names of its values apart.
   mutating func outputs(
     of held: HeldGraph, by call: ImportCall, turn: Int? = nil, given inputs: [ImportedValue] = [], in outer: Scope
   ) throws -> [ImportedValue]? {

@@ -3,7 +3,7 @@ import IR
 
 /// One walk over a model. Functions, and the graphs that nodes hold, are walked where they are used.
 struct ImportWalk {
-  /// As deep as functions and graphs may lie in each other, and as many nodes, and turns of loops, as a model may come to.
+  /// How deep functions and graphs may be nested, and how many nodes and loop iterations a model may have in all.
   static let deepest = 64
   static let mostNodes = 1 << 20
   static let mostTurns = 1 << 16
@@ -19,12 +19,12 @@ struct ImportWalk {
   /// The names of a graph or of a function that is inlined.
   struct Scope {
     var values: [String: ImportedValue] = [:]
-    /// The names of the graphs around this one, from the outermost: what a node holds sees them.
+    /// The names of the graphs around this one, the outermost first. A graph inside a node may use them.
     var around: [[String: ImportedValue]] = []
     var versions: [String: Int64]
     /// What attributes that refer to the function's stand for.
     var attributes: [String: Onnx_AttributeProto] = [:]
-    /// In front of the names of values and nodes, that they stay apart.
+    /// A prefix of the names of values and nodes, which keeps them apart.
     var prefix = ""
     var depth = 0
 
@@ -123,7 +123,7 @@ struct ImportWalk {
     return "the node '\(scope.prefix)\(name)' (\(node.opType))"
   }
 
-  /// A node that cannot be compiled, with all that helps to find it.
+  /// The diagnostic for a node that cannot be compiled, with its name, operator and operand types.
   private func refusal(
     _ node: Onnx_NodeProto, _ inputs: [ImportedValue?], _ scope: Scope, _ reason: Diagnostic
   ) -> Diagnostic {
@@ -135,12 +135,12 @@ struct ImportWalk {
     return problem("\(label(node, scope))\(over): \(reason.message)", notes: reason.notes)
   }
 
-  /// Where to cut a model off, ahead of a node whose result has a size that data decide.
+  /// Where to cut the model, before a node whose result has a size that depends on data.
   private func cut(
     _ size: SizeOfData, _ node: Onnx_NodeProto, _ inputs: [ImportedValue?], _ scope: Scope
   ) -> Diagnostic {
     let reason = "\(size.what) depends on the model's input, and sizes are fixed when a model is compiled"
-    // Inside of functions and of graphs that nodes hold, names are none of the model's.
+    // Names inside functions and inside graphs of nodes are not names of the model.
     guard scope.depth == 0 else {
       return Diagnostic(reason, notes: ["cut the model before what holds this node, and compute the rest yourself"])
     }

@@ -51,8 +51,8 @@ enum ImportedOperators {
   /// An operator of the standard by its name.
   static func named(_ name: String) -> ImportedOperator? { byName[name] }
 
-  /// The operator that nodes of a type and a domain are of. The list has those of other domains behind the domain's name;
-  /// the pairs around quantised tensors mean the same in Microsoft's, where older operator sets have more types.
+  /// The operator of a node, by its type and its domain. In the list, operators of other domains have the domain before
+  /// their name. `QuantizeLinear` and `DequantizeLinear` mean the same in Microsoft's domain as in ONNX's.
   static func named(_ type: String, in domain: String) -> ImportedOperator? {
     let isPair = ["QuantizeLinear", "DequantizeLinear"].contains(type) && domain == "com.microsoft"
     return byName[domain.isEmpty || isPair ? type : "\(domain).\(type)"]
@@ -68,7 +68,7 @@ enum ImportedOperators {
       "the operators of '\(domain)' are not ONNX's own", notes: ["export the model with standard operators only"])
   }
 
-  /// Operators that read integers with what they stand for; all others read them as integers.
+  /// Operators that get quantised tensors as they are. All others get plain integers, without scale and zero point.
   static let readsQuantized: Set<String> = [
     "DequantizeLinear", "Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity",
     "Gather", "MaxPool",

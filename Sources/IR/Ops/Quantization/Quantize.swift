@@ -30,11 +30,7 @@ public struct Quantize: Op {
     let checker = try OperandChecker(self, operands, ["x"])
     let x = try checker.real(0)
     if x.element == .f64 { throw checker.failure(0, mustBe: "a tensor of f32, f16 or bf16") }
-    switch element {
-    case .i8, .u8, .i16, .u16: break
-    case .f32, .f64, .f16, .bf16, .i32, .u32, .i64, .u64, .bool:
-      throw checker.problem("to \(element.rawValue); i8, u8, i16 and u16 are possible")
-    }
+    try checker.requireQuantizedResult(element)
     if let problem = quantization.problem(element, shape: x.shape) { throw checker.problem(problem) }
     return [.tensor(TensorType(element, x.shape, layout: x.layout, quantization: quantization))]
   }
@@ -55,11 +51,8 @@ public struct Quantize: Op {
     guard let range = element.integerRange else { preconditionFailure("typing wants integers") }
     quantization.buildLoops(&builder, over: x.shape) { builder, index, scale, zero in
       let steps = LoopValue.unary(.round, x.loadComputing(index) / .literal(scale, type))
-      // `max` gives its second operand where the first is NaN.
-      let least = LoopValue.maximum(steps, .literal(Double(range.lowerBound - zero), type))
-      let clamped = LoopValue.minimum(least, .literal(Double(range.upperBound - zero), type))
-      let shifted = LoopValue.convert(clamped + .literal(Double(zero), type), LoopType(element), saturating: false)
-      builder.store(result.buffer, result.offset(index), shifted)
+      let integer = Quantization.integer(steps: steps, type, zeroPoint: zero, range, as: element)
+      builder.store(result.buffer, result.offset(index), integer)
     }
   }
 }
@@ -73,10 +66,7 @@ private func quantized<T: Real & BinaryFloatingPoint & Sendable>(
   let scales = quantization.scales.map { Float($0) }
   return x.enumerated().map { place, value -> Int64 in
     let entry = places.entry(of: place)
-    let zero = quantization.zeroPoints[entry]
     let steps = (Float(value) / scales[entry]).rounded(.toNearestOrEven)
-    if steps >= Float(range.upperBound - zero) { return Int64(range.upperBound) }
-    if steps >= Float(range.lowerBound - zero) { return Int64(steps) + Int64(zero) }
-    return Int64(range.lowerBound)
+    return Quantization.integer(steps: steps, zeroPoint: quantization.zeroPoints[entry], range)
   }
 }

@@ -51,11 +51,7 @@ public struct Requantize: Op {
     let checker = try OperandChecker(self, operands, ["sums", "multipliers"])
     let sums = try checker.plain(0)
     if sums.element != .i32 { throw checker.failure(0, mustBe: "a tensor of i32") }
-    switch element {
-    case .i8, .u8, .i16, .u16: break
-    case .f32, .f64, .f16, .bf16, .i32, .u32, .i64, .u64, .bool:
-      throw checker.problem("to \(element.rawValue); i8, u8, i16 and u16 are possible")
-    }
+    try checker.requireQuantizedResult(element)
     guard sums.shape.indices.contains(axis) else { throw checker.problem("axis \(axis) of \(sums)") }
     let multipliers = try checker.real(1, rank: 1)
     if multipliers.element != .f32 || multipliers.count != 1 && multipliers.count != sums.shape[axis] {
@@ -76,9 +72,7 @@ public struct Requantize: Op {
     let inner = sums.shape[(axis + 1)...].reduce(1, *)
     let integers = sums.integer.enumerated().map { place, sum -> Int64 in
       let steps = (Float(sum) * multipliers[place / inner % multipliers.count]).rounded(.toNearestOrEven)
-      if steps >= Float(bounds.upperBound - zeroPoint) { return Int64(bounds.upperBound) }
-      if steps >= Float(bounds.lowerBound - zeroPoint) { return Int64(steps) + Int64(zeroPoint) }
-      return Int64(bounds.lowerBound)
+      return Quantization.integer(steps: steps, zeroPoint: zeroPoint, bounds)
     }
     return [.tensor(Tensor(element: element, shape: sums.shape, integer: integers))]
   }
@@ -91,11 +85,8 @@ public struct Requantize: Op {
       let sum = LoopValue.convert(sums.load(index), .f32, saturating: false)
       let factor = multipliers.load([multipliers.shape[0] == 1 ? 0 : index[axis]])
       let steps = LoopValue.unary(.round, sum * factor)
-      let least = LoopValue.maximum(steps, .f32(Double(bounds.lowerBound - zeroPoint), lanes: 1))
-      let clamped = LoopValue.minimum(least, .f32(Double(bounds.upperBound - zeroPoint), lanes: 1))
-      let shifted = LoopValue.convert(
-        clamped + .f32(Double(zeroPoint), lanes: 1), LoopType(element), saturating: false)
-      builder.store(result.buffer, result.offset(index), shifted)
+      let integer = Quantization.integer(steps: steps, .f32, zeroPoint: zeroPoint, bounds, as: element)
+      builder.store(result.buffer, result.offset(index), integer)
     }
   }
 }

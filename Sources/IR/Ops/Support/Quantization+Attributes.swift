@@ -32,6 +32,24 @@ extension Quantization {
     return nil
   }
 
+  /// The integer that so many steps of a scale from zero are, within `bounds`: the least one for NaN.
+  @inline(__always)
+  static func integer(steps: Float, zeroPoint: Int, _ bounds: ClosedRange<Int>) -> Int64 {
+    if steps >= Float(bounds.upperBound - zeroPoint) { return Int64(bounds.upperBound) }
+    if steps >= Float(bounds.lowerBound - zeroPoint) { return Int64(steps) + Int64(zeroPoint) }
+    return Int64(bounds.lowerBound)
+  }
+
+  /// The same in loops, of whole steps in the float type `type`.
+  static func integer(
+    steps: LoopValue, _ type: LoopType, zeroPoint: Int, _ bounds: ClosedRange<Int>, as element: ElementType
+  ) -> LoopValue {
+    // `max` gives its second operand where the first is NaN.
+    let least = LoopValue.maximum(steps, .literal(Double(bounds.lowerBound - zeroPoint), type))
+    let clamped = LoopValue.minimum(least, .literal(Double(bounds.upperBound - zeroPoint), type))
+    return .convert(clamped + .literal(Double(zeroPoint), type), LoopType(element), saturating: false)
+  }
+
   /// Which scale an element of a row-major tensor has.
   struct Places {
     /// Elements after the axis of the scales, and the extent of that axis.
@@ -63,6 +81,17 @@ extension Quantization {
         place[axis] = .constant(entry)
         body(&builder, place, scales[entry], zeroPoints[entry])
       }
+    }
+  }
+}
+
+extension OperandChecker {
+  /// Refuses a type that results are not quantised to.
+  func requireQuantizedResult(_ element: ElementType) throws {
+    switch element {
+    case .i8, .u8, .i16, .u16: return
+    case .f32, .f64, .f16, .bf16, .i32, .u32, .i64, .u64, .bool:
+      throw problem("to \(element.rawValue); i8, u8, i16 and u16 are possible")
     }
   }
 }

@@ -21,7 +21,7 @@ public struct FormIntegers: Pass {
     var tables = IntegerTables()
     return try GraphRewriter.rewrite(graph) { rewriter, node in
       if let quantize = node.op as? Quantize {
-        return try tables.lookup(&rewriter, node, quantize) ?? joined(&rewriter, node, quantize)
+        return try tables.lookup(&rewriter, node, quantize) ?? joined(&rewriter, node, quantize, &tables)
       }
       return try moved(&rewriter, node)
     }
@@ -56,11 +56,12 @@ public struct FormIntegers: Pass {
   }
 
   /// Parts of a concatenation that are quantised after it are quantised before it.
-  private func joined(_ rewriter: inout GraphRewriter, _ node: Node, _ quantize: Quantize) throws -> [ValueID]? {
+  private func joined(
+    _ rewriter: inout GraphRewriter, _ node: Node, _ quantize: Quantize, _ tables: inout IntegerTables
+  ) throws -> [ValueID]? {
     guard quantize.quantization.axis == nil, let (concat, join) = rewriter.single(Concat.self, node.operands[0]),
       join.operands.allSatisfy({ rewriter.integers(of: $0) != nil })
     else { return nil }
-    var tables = IntegerTables()
     let parts = try join.operands.map { part -> ValueID in
       try tables.table(&rewriter, of: part, quantize, name: rewriter.name(of: node), like: node) ?? part
     }
@@ -69,10 +70,12 @@ public struct FormIntegers: Pass {
 }
 
 extension GraphRewriter {
-  /// The tensor of 8 bits, of one scale, that a value is dequantised from.
+  /// The computed tensor of 8 bits, of one scale, that a value is dequantised from. A constant one is not meant: it is
+  /// folded with what is computed of it.
   func integers(of value: ValueID) -> (q: ValueID, op: Dequantize)? {
     guard let node = definition(of: value), let op = node.op as? Dequantize, op.quantization.axis == nil,
-      [.i8, .u8].contains(graph.tensorType(of: node.operands[0]).element)
+      [.i8, .u8].contains(graph.tensorType(of: node.operands[0]).element),
+      !(definition(of: node.operands[0])?.op is Constant)
     else { return nil }
     return (node.operands[0], op)
   }

@@ -43,12 +43,8 @@ struct IntegerTables {
 
   private mutating func compute(_ rewriter: GraphRewriter, _ value: ValueID) throws -> Function? {
     guard let node = rewriter.definition(of: value) else { return nil }
-    if let dequantize = node.op as? Dequantize, dequantize.quantization.axis == nil {
-      let q = node.operands[0]
+    if let (q, dequantize) = rewriter.integers(of: value) {
       let type = rewriter.graph.tensorType(of: q)
-      guard type.element == .i8 || type.element == .u8, !(rewriter.definition(of: q)?.op is Constant) else {
-        return nil
-      }
       // A table of a table is one table.
       if let before = rewriter.definition(of: q), let lookup = before.op as? Lookup,
         let entries = rewriter.definition(of: before.operands[1]).flatMap({ rewriter.graph.data(of: $0) })

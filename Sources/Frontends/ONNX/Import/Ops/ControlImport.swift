@@ -10,11 +10,11 @@ private func tooManyTurns() -> Diagnostic {
   Diagnostic("it takes more than \(mostTurns) turns, each of which would become nodes of its own")
 }
 
-/// What a loop collects: a tensor each turn, side by side along a new axis.
+/// What a loop collects: a tensor in each iteration, concatenated along a new axis.
 private struct Collected {
   var parts: [ImportedValue] = []
 
-  /// - Parameter declared: Of the body, which says the shape where there was no turn.
+  /// - Parameter declared: The body's output, which says the shape if there was no iteration.
   func joined(
     _ builder: inout ImportBuilder, axis: Int, backwards: Bool, declared: Onnx_ValueInfoProto
   ) throws -> ImportedValue {
@@ -85,7 +85,7 @@ private func loop(_ walk: inout ImportWalk, _ call: ImportCall, _ scope: ImportW
     carried = Array(results[1...carried.count])
     for index in collected.indices { collected[index].parts.append(results[1 + carried.count + index]) }
     turn += 1
-    // After the last turn nobody asks.
+    // After the last iteration the condition is not read.
     if turn == most?[0] { break }
     guard let truth = results[0].known?.data, truth.element == .bool, truth.count == 1 else {
       throw Diagnostic(

@@ -22,7 +22,7 @@ private struct ImportedScale {
     self.zeroPoint = zeroPoint
   }
 
-  /// The scales and zero points where they are known and suit an op; nil where they are computed.
+  /// The scales and zero points if all are known and valid; nil if one is computed.
   /// - Throws: A `Diagnostic` where they do not go with a tensor of `shape`.
   func known(_ builder: ImportBuilder, _ element: ElementType, _ shape: [Int]) throws -> Quantization? {
     let type = try builder.type(of: scale)
@@ -146,6 +146,14 @@ private func refuseBlocks(_ call: ImportCall) throws {
   }
 }
 
+/// The scale of `QuantizeLinear` and `DequantizeLinear`. Their axis means nothing to a scale of the whole tensor, whose rank it
+/// may exceed.
+private func pairScale(_ builder: ImportBuilder, _ call: ImportCall) throws -> ImportedScale {
+  let rank = try builder.type(of: call.input(0)).rank
+  let axis = try call.attributes.integer("axis") ?? 1
+  return try ImportedScale(call, 1, axis: (-rank..<rank).contains(axis) ? call.axis(axis, rank: rank) : nil)
+}
+
 /// An operator on one quantised tensor: reals in, reals out. Inputs are x, its scale and zero point, the result's.
 private func quantizedUnary(
   _ name: String, _ limits: String = "",
@@ -190,8 +198,6 @@ private func refuseChannelsLast(_ call: ImportCall) throws {
 let quantizationOperators: [ImportedOperator] = [
   .composed("QuantizeLinear", "float8, 4-bit and blocked forms") { builder, call in
     try refuseBlocks(call)
-    let type = try builder.type(of: call.input(0))
-    let axis = try call.attributes.integer("axis") ?? 1
     var element = try resultElement(builder, call, zeroPoint: 2)
     if let code = try call.attributes.integer("output_dtype"), code != 0 {
       guard let given = ElementType(onnx: Int32(clamping: code)) else {
@@ -199,16 +205,12 @@ let quantizationOperators: [ImportedOperator] = [
       }
       element = given
     }
-    let scale = try ImportedScale(
-      call, 1, axis: (-type.rank..<type.rank).contains(axis) ? call.axis(axis, rank: type.rank) : nil)
+    let scale = try pairScale(builder, call)
     return [try builder.quantized(call.input(0), scale, to: element)]
   },
   .composed("DequantizeLinear", "float8, 4-bit and blocked forms") { builder, call in
     try refuseBlocks(call)
-    let type = try builder.type(of: call.input(0))
-    let axis = try call.attributes.integer("axis") ?? 1
-    let scale = try ImportedScale(
-      call, 1, axis: (-type.rank..<type.rank).contains(axis) ? call.axis(axis, rank: type.rank) : nil)
+    let scale = try pairScale(builder, call)
     let real = try builder.dequantized(call.input(0), scale)
     var element = try builder.type(of: scale.scale).element
     if let code = try call.attributes.integer("output_dtype"), code != 0 {

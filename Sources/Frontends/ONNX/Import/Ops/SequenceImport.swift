@@ -12,7 +12,7 @@ private func sequence(_ parts: [ImportedValue]) throws -> [ImportedValue] {
   return [.sequence(parts)]
 }
 
-/// A place in a sequence, counted from the front; nil where it is left out. `count` counts the places.
+/// A place in a sequence, counted from the front; nil if it is left out. `count` counts the places.
 private func place(_ call: ImportCall, _ index: Int, among count: Int) throws -> Int? {
   guard let given = try call.integers(index, "the position") else { return nil }
   guard given.count == 1, (-count..<count).contains(given[0]) else {
